@@ -1,0 +1,1 @@
+//! Benches of every packet-path part beside its peers.

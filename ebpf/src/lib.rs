@@ -1,0 +1,1 @@
+//! The XDP steering program, its loader and the map layouts both sides share.

@@ -1,0 +1,2 @@
+//! Longest-prefix match and neighbours for the packet path.
+#![forbid(unsafe_code)]
