@@ -104,10 +104,22 @@ pub struct WorkerRuntime {
     pub bursts: u64,
     /// Loop turns, empty ones included.
     pub turns: u64,
-    /// Nanoseconds spent in turns that did work.
+    /// Nanoseconds of turns that found work.
     pub busy_ns: u64,
-    /// Nanoseconds since the worker started.
-    pub elapsed_ns: u64,
+    /// Nanoseconds of turns that found none, sleep included.
+    pub idle_ns: u64,
+    /// Frames handed to other workers.
+    pub handed_over: u64,
+    /// Frames received from other workers.
+    pub taken_over: u64,
+    /// Packets passed to the kernel through the tunnel device.
+    pub punted: u64,
+    /// Packets that came from the kernel through the tunnel device.
+    pub injected: u64,
+    /// Replies built by the gateway.
+    pub replies: u64,
+    /// The snapshot generation it uses.
+    pub generation: u64,
     /// One row per stage, in pipeline order.
     pub stages: Vec<StageCost>,
     /// Time from receive to transmit.
@@ -119,14 +131,14 @@ pub struct WorkerRuntime {
 pub struct StageCost {
     /// The stage's name.
     pub stage: String,
-    /// Packets that went through it.
+    /// Packets that it looked at.
     pub packets: u64,
-    /// Calls (bursts) it was given.
-    pub bursts: u64,
     /// Packets it dropped.
     pub drops: u64,
-    /// Time spent in it, nanoseconds.
-    pub ns: u64,
+    /// Packets of the bursts that were timed, a sample of all.
+    pub timed_packets: u64,
+    /// Nanoseconds spent on the timed bursts.
+    pub timed_ns: u64,
 }
 
 /// Quantiles of a latency histogram, nanoseconds; all zero while it is empty.
