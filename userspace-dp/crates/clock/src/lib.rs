@@ -1,9 +1,13 @@
-//! Monotonic time as a value.
+//! Monotonic time as a value, and rates over it.
 //!
 //! The only place that reads a clock. Every state machine takes `now: Time` as an argument, so it
 //! runs under a virtual clock in tests. [`Time`] counts nanoseconds of `CLOCK_MONOTONIC`, the clock
 //! that `bpf_ktime_get_ns` reads in the XDP program, so worker heartbeats compare directly.
 #![forbid(unsafe_code)]
+
+mod rate;
+
+pub use rate::{Rate, RateState};
 
 use core::ops::{Add, Sub};
 use core::sync::atomic::{AtomicU64, Ordering};
