@@ -54,7 +54,7 @@ add_namespace() {
   echo "$1" >>"$STATE/$name/roles"
   inside "$1" sysctl -qw net.ipv4.ip_forward="$2" net.ipv6.conf.all.forwarding="$2" \
     net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_ra=0 \
-    net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 net.ipv6.conf.default.router_solicitations=0
+    net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 net.ipv4.conf.default.promote_secondaries=1 net.ipv6.conf.default.router_solicitations=0
   ip -n "$name-$1" link set lo up
 }
 

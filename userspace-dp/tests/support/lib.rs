@@ -21,6 +21,7 @@ pub use background::Background;
 pub use gateway::RingwallGateway;
 pub use keys::{KeyPair, preshared_key};
 pub use network::{Lab, LabOptions, Namespace, Topology};
+pub use rustix::process::Signal;
 pub use settings::{GatewaySettings, PeerSettings};
 pub use traffic::{Download, Iperf, PingReport, WebServer, continuous_ping, iperf, ping};
 pub use tunnel::{

@@ -104,6 +104,7 @@ pub struct Tunnel {
     pub gateway: RunningGateway,
     /// Its configuration, to be changed and reloaded.
     pub settings: GatewaySettings,
+    kind: GatewayKind,
     /// The network.
     pub lab: Lab,
 }
@@ -143,7 +144,7 @@ impl Tunnel {
             .iter()
             .map(|interface| Interface::start(&lab, &outside, interface))
             .collect::<Result<_>>()?;
-        Ok(Self { clients, web, gateway, settings, lab })
+        Ok(Self { clients, web, gateway, settings, kind: options.gateway.clone(), lab })
     }
 
     /// The namespace of the clients.
@@ -167,6 +168,15 @@ impl Tunnel {
             RunningGateway::Ringwall(gateway) => Ok(gateway),
             RunningGateway::Reference(_) => bail!("the gateway of this scene is a reference"),
         }
+    }
+
+    /// Starts the gateway again, after it ended.
+    ///
+    /// # Errors
+    /// As the first start.
+    pub fn restart_gateway(&mut self) -> Result<()> {
+        self.gateway = start_gateway(&self.lab, &self.kind, &self.settings)?;
+        Ok(())
     }
 
     /// The tunnel addresses of a client.

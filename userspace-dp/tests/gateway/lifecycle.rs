@@ -1,0 +1,113 @@
+//! Starting, dying and ending: what an operator relies on when things go wrong.
+
+use crate::ringwall;
+use anyhow::{Result, ensure};
+use lab::{Namespace, SERVER_V4, Signal, Tunnel, continuous_ping, ping};
+use std::net::IpAddr;
+use std::time::Duration;
+
+const GATEWAY_OUTSIDE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+fn attached_programs(gateway: &Namespace) -> Result<usize> {
+    let links = gateway.run("ip -details link show")?;
+    Ok(links.matches("prog/xdp").count())
+}
+
+/// The kernel's own view: the interface answers as if no program had ever been attached, and nothing is forwarded.
+fn kernel_is_back_and_nothing_is_forwarded(tunnel: &Tunnel) -> Result<()> {
+    let (client, gateway) = (tunnel.client_side(), tunnel.lab.namespace("gateway"));
+    ensure!(attached_programs(&gateway)? == 0, "an XDP program is left behind");
+    let report = ping(&client, GATEWAY_OUTSIDE, 5, "")?;
+    ensure!(report.complete(), "the kernel does not answer: {report:?}");
+    let report = ping(&client, SERVER_V4, 5, "")?;
+    ensure!(report.received == 0, "packets pass without a gateway: {report:?}");
+    Ok(())
+}
+
+#[test]
+fn sigterm_ends_it_within_two_seconds_and_leaves_nothing_behind() -> Result<()> {
+    if !lab::available() {
+        return Ok(());
+    }
+    Tunnel::with(&ringwall(), |tunnel| {
+        let (client, gateway) = (tunnel.client_side(), tunnel.lab.namespace("gateway"));
+        ensure!(ping(&client, SERVER_V4, 3, "")?.complete(), "the tunnel does not work");
+        ensure!(attached_programs(&gateway)? == 2, "both interfaces should have a program");
+        let pings = continuous_ping(&tunnel.lab, &client, SERVER_V4, 20)?;
+        let running = tunnel.ringwall()?;
+        running.signal(Signal::TERM);
+        let status = running.wait(Duration::from_secs(2))?;
+        ensure!(status.success(), "it ended with {status}");
+        pings.report()?;
+        let devices = gateway.run("ip -brief link show")?;
+        let tunnel_device = &tunnel.settings.tunnel_interface;
+        ensure!(!devices.contains(tunnel_device.as_str()), "the tunnel device is left:\n{devices}");
+        kernel_is_back_and_nothing_is_forwarded(tunnel)
+    })
+}
+
+#[test]
+fn sigkill_leaves_no_program_and_a_new_start_works_at_once() -> Result<()> {
+    if !lab::available() {
+        return Ok(());
+    }
+    Tunnel::with(&ringwall(), |tunnel| {
+        let client = tunnel.client_side();
+        ensure!(ping(&client, SERVER_V4, 3, "")?.complete(), "the tunnel does not work");
+        let running = tunnel.ringwall()?;
+        running.signal(Signal::KILL);
+        running.wait(Duration::from_secs(2))?;
+        lab::wait_until("the programs are gone", Duration::from_secs(5), || {
+            attached_programs(&tunnel.lab.namespace("gateway")).is_ok_and(|count| count == 0)
+        })?;
+        kernel_is_back_and_nothing_is_forwarded(tunnel)?;
+        tunnel.restart_gateway()?;
+        lab::wait_until("the tunnel works again", Duration::from_secs(30), || {
+            ping(&client, SERVER_V4, 3, "").is_ok_and(|report| report.received > 0)
+        })
+    })
+}
+
+#[test]
+fn a_dead_worker_ends_the_gateway_with_a_failure_and_nothing_passes() -> Result<()> {
+    if !lab::available() {
+        return Ok(());
+    }
+    for worker in 0..2 {
+        Tunnel::with(&ringwall(), |tunnel| {
+            let client = tunnel.client_side();
+            ensure!(ping(&client, SERVER_V4, 3, "")?.complete(), "the tunnel does not work");
+            let running = tunnel.ringwall()?;
+            running.verb(&format!("fault kill-worker {worker}"))?;
+            // A second to notice it, and the time that an orderly end may take.
+            let status = running.wait(Duration::from_secs(3))?;
+            ensure!(!status.success(), "a gateway that lost a worker ended with {status}");
+            let log = running.log();
+            ensure!(log.contains("worker"), "the log does not name the worker:\n{log}");
+            kernel_is_back_and_nothing_is_forwarded(tunnel)
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_stopped_gateway_fails_closed_while_the_kernel_still_answers() -> Result<()> {
+    if !lab::available() {
+        return Ok(());
+    }
+    Tunnel::with(&ringwall(), |tunnel| {
+        let (client, gateway) = (tunnel.client_side(), tunnel.lab.namespace("gateway"));
+        ensure!(ping(&client, SERVER_V4, 3, "")?.complete(), "the tunnel does not work");
+        // With kernel forwarding on, a steering program that fails open would be seen at once.
+        gateway.run("sysctl -qw net.ipv4.ip_forward=1")?;
+        client.run("ip route add 198.51.100.0/24 via 192.0.2.1 metric 1")?;
+        tunnel.ringwall()?.signal(Signal::STOP);
+        std::thread::sleep(Duration::from_secs(2));
+        let transit = ping(&client, SERVER_V4, 5, "")?;
+        let local = ping(&client, GATEWAY_OUTSIDE, 5, "")?;
+        tunnel.ringwall()?.signal(Signal::CONT);
+        ensure!(transit.received == 0, "transit passed a gateway that stood still: {transit:?}");
+        ensure!(local.complete(), "the kernel's own traffic was held up: {local:?}");
+        Ok(())
+    })
+}
