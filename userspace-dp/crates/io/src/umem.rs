@@ -1,0 +1,300 @@
+//! One region of memory cut into equal frames, shared by all ports that transmit from it.
+//!
+//! Set-up creates it; afterwards only [`Frame`] handles touch its bytes. Every byte belongs to
+//! exactly one frame, and every frame to exactly one holder. The region stays mapped until the last
+//! `Arc<Umem>` is gone *and* every frame came home: pools and ports retire the frames they own
+//! when they are dropped. A frame that is forgotten keeps the region mapped for good, so no handle
+//! can outlive its bytes.
+//!
+//! See the kernel's `Documentation/networking/af_xdp.rst`, "UMEM".
+
+use std::os::fd::OwnedFd;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use crate::census::Census;
+use crate::frame::Frame;
+use crate::mapping::Mapping;
+use crate::pool::FramePool;
+
+/// Bytes in front of a received packet that the kernel keeps for XDP programs, per frame. They are
+/// free to use once the packet is in our hands.
+pub const XDP_HEADROOM: u16 = 256;
+
+/// Bytes in front of the IP packet that the largest MTU must leave room for: Ethernet and two tags.
+const LINK_HEADER: usize = 14 + 2 * 4;
+
+/// The frame sizes AF_XDP accepts in its aligned mode on 4 KiB pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameSize {
+    /// 2,048 bytes: half the memory, an MTU of at most about 1,770 less the headroom.
+    Bytes2048,
+    /// 4,096 bytes.
+    Bytes4096,
+}
+
+impl FrameSize {
+    /// The size in bytes.
+    pub const fn bytes(self) -> usize {
+        1 << self.shift()
+    }
+
+    const fn shift(self) -> u32 {
+        match self {
+            Self::Bytes2048 => 11,
+            Self::Bytes4096 => 12,
+        }
+    }
+}
+
+/// Which pages the region should stand on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HugePages {
+    /// Reserved huge pages, or fail.
+    Require,
+    /// Reserved huge pages, else transparent ones, else ordinary ones.
+    Prefer,
+    /// Ordinary pages.
+    Never,
+}
+
+/// Which pages the region was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pages {
+    /// Reserved huge pages.
+    Huge,
+    /// Ordinary pages that the kernel may merge into huge ones.
+    Transparent,
+    /// Ordinary pages.
+    Ordinary,
+}
+
+/// What [`Umem::new`] builds.
+#[derive(Clone, Copy, Debug)]
+pub struct UmemConfig {
+    /// Number of frames, at least one.
+    pub frames: u32,
+    /// Size of each frame.
+    pub frame_size: FrameSize,
+    /// Bytes reserved in each frame for outer headers, beyond [`XDP_HEADROOM`].
+    pub headroom: u16,
+    /// Which pages to stand on.
+    pub huge_pages: HugePages,
+}
+
+impl UmemConfig {
+    /// `frames` frames of 4 KiB with 128 bytes of headroom, huge pages where there are some.
+    pub const fn with_frames(frames: u32) -> Self {
+        Self {
+            frames,
+            frame_size: FrameSize::Bytes4096,
+            headroom: 128,
+            huge_pages: HugePages::Prefer,
+        }
+    }
+}
+
+/// Why a region could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum UmemError {
+    /// There is no region without frames.
+    #[error("a UMEM needs at least one frame")]
+    NoFrames,
+    /// The headroom leaves no room for a packet.
+    #[error(
+        "a headroom of {headroom} bytes leaves no room for a packet in a frame of {frame_size}"
+    )]
+    Headroom {
+        /// What was asked for.
+        headroom: u16,
+        /// Size of a frame.
+        frame_size: usize,
+    },
+    /// Huge pages were required and could not be had.
+    #[error("no {bytes} bytes of huge pages: {source} (reserve them with vm.nr_hugepages)")]
+    HugePages {
+        /// Size of the region.
+        bytes: usize,
+        /// The kernel's answer.
+        source: std::io::Error,
+    },
+    /// The kernel gave no memory.
+    #[error("cannot map {bytes} bytes for frames: {source}")]
+    Map {
+        /// Size of the region.
+        bytes: usize,
+        /// The kernel's answer.
+        source: std::io::Error,
+    },
+}
+
+/// A region of frames. See the module's description for its lifetime.
+#[derive(Debug)]
+pub struct Umem {
+    base: NonNull<u8>,
+    frame_shift: u32,
+    frames: u32,
+    headroom: u16,
+    pages: Pages,
+    /// Frames whose handle is gone for good; at `frames` the frames' own claim on the region ends.
+    retired: AtomicU32,
+    /// Those of them whose handle was dropped instead of being handed back: each one is a bug.
+    lost: AtomicU32,
+    /// AF_XDP sockets over this region, so that the next one can share it.
+    sockets: Mutex<Vec<Weak<OwnedFd>>>,
+    mapping: Mapping,
+}
+
+// SAFETY: the bytes behind `base` are reached only through `Frame`s, each of which owns its part;
+// everything else is immutable or atomic.
+unsafe impl Send for Umem {}
+// SAFETY: as above.
+unsafe impl Sync for Umem {}
+
+impl Umem {
+    /// Maps the region and hands out all its frames in one pool.
+    ///
+    /// # Errors
+    /// See [`UmemError`]; nothing stays mapped on error.
+    pub fn new(config: UmemConfig) -> Result<(Arc<Self>, FramePool), UmemError> {
+        let frame_size = config.frame_size.bytes();
+        if config.frames == 0 {
+            return Err(UmemError::NoFrames);
+        }
+        if usize::from(XDP_HEADROOM) + usize::from(config.headroom) + LINK_HEADER >= frame_size {
+            return Err(UmemError::Headroom { headroom: config.headroom, frame_size });
+        }
+        let (mapping, pages) = map(config.frames as usize * frame_size, config.huge_pages)?;
+        let umem = Arc::new(Self {
+            base: mapping.base(),
+            frame_shift: config.frame_size.shift(),
+            frames: config.frames,
+            headroom: config.headroom,
+            pages,
+            retired: AtomicU32::new(0),
+            lost: AtomicU32::new(0),
+            sockets: Mutex::new(Vec::new()),
+            mapping,
+        });
+        // The frames' own claim on the region; `retire` gives it back when the last one came home.
+        let _claim = Arc::into_raw(Arc::clone(&umem));
+        let pool = FramePool::holding_all(&umem);
+        Ok((umem, pool))
+    }
+
+    /// How many frames there are.
+    pub fn frames(&self) -> u32 {
+        self.frames
+    }
+
+    /// Bytes per frame.
+    pub fn frame_size(&self) -> usize {
+        1 << self.frame_shift
+    }
+
+    /// Bytes reserved in front of a packet, [`XDP_HEADROOM`] included: where packets begin.
+    pub fn headroom(&self) -> u16 {
+        XDP_HEADROOM + self.headroom
+    }
+
+    /// Which pages the region stands on.
+    pub fn pages(&self) -> Pages {
+        self.pages
+    }
+
+    /// The largest MTU whose packets, with Ethernet header and two VLAN tags, fit one frame.
+    pub fn largest_mtu(&self) -> u32 {
+        let room = self.frame_size() - usize::from(self.headroom()) - LINK_HEADER;
+        room as u32
+    }
+
+    /// Frames that are gone for good: retired by an owner that was dropped, or lost.
+    pub fn census(&self) -> Census {
+        let lost = self.lost.load(Ordering::Acquire);
+        let retired = self.retired.load(Ordering::Acquire).saturating_sub(lost);
+        Census { retired: u64::from(retired), lost: u64::from(lost), ..Census::EMPTY }
+    }
+
+    pub(crate) fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// Bytes that AF_XDP should keep free in front of a packet beyond its own.
+    pub(crate) fn extra_headroom(&self) -> u16 {
+        self.headroom
+    }
+
+    pub(crate) fn frame_shift(&self) -> u32 {
+        self.frame_shift
+    }
+
+    /// The first byte of frame `index`, which must be below `frames()`.
+    #[inline]
+    pub(crate) fn address_of(&self, index: u32) -> NonNull<u8> {
+        debug_assert!(index < self.frames);
+        // SAFETY: `index < frames`, so the result lies inside the mapping.
+        unsafe { self.base.add((index as usize) << self.frame_shift) }
+    }
+
+    /// The sockets over this region, for AF_XDP set-up.
+    pub(crate) fn sockets(&self) -> MutexGuard<'_, Vec<Weak<OwnedFd>>> {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the life of `count` frames without a handle.
+    ///
+    /// # Safety
+    /// `umem` came from a live `Frame` or is kept alive by an `Arc`; the caller owned exactly these
+    /// `count` frames and never makes a handle to them again.
+    pub(crate) unsafe fn retire(umem: NonNull<Self>, count: u32) {
+        if count == 0 {
+            return;
+        }
+        // SAFETY: the caller's frames are not retired yet, so the frames' claim keeps `umem` alive.
+        let this = unsafe { umem.as_ref() };
+        let frames = this.frames;
+        if this.retired.fetch_add(count, Ordering::AcqRel) + count == frames {
+            // SAFETY: the claim that `new` took is returned once, by whoever retires the last frame.
+            unsafe { Arc::decrement_strong_count(umem.as_ptr()) };
+        }
+    }
+
+    /// Ends the life of a frame whose handle was dropped.
+    ///
+    /// # Safety
+    /// As [`Umem::retire`] for one frame.
+    pub(crate) unsafe fn lose(umem: NonNull<Self>) {
+        // SAFETY: the frame is not retired yet, so the frames' claim keeps `umem` alive.
+        unsafe { umem.as_ref() }.lost.fetch_add(1, Ordering::AcqRel);
+        // SAFETY: passed on from the caller.
+        unsafe { Self::retire(umem, 1) };
+    }
+}
+
+fn map(bytes: usize, wanted: HugePages) -> Result<(Mapping, Pages), UmemError> {
+    let ordinary = || Mapping::anonymous(bytes).map_err(|source| UmemError::Map { bytes, source });
+    match wanted {
+        HugePages::Require => match Mapping::huge(bytes) {
+            Ok(mapping) => Ok((mapping, Pages::Huge)),
+            Err(source) => Err(UmemError::HugePages { bytes, source }),
+        },
+        HugePages::Prefer => {
+            if let Ok(mapping) = Mapping::huge(bytes) {
+                return Ok((mapping, Pages::Huge));
+            }
+            let mapping = ordinary()?;
+            let pages = if mapping.advise_huge() { Pages::Transparent } else { Pages::Ordinary };
+            mapping.populate();
+            Ok((mapping, pages))
+        }
+        HugePages::Never => {
+            let mapping = ordinary()?;
+            mapping.populate();
+            Ok((mapping, Pages::Ordinary))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
