@@ -2,7 +2,7 @@
 
 use crate::ringwall;
 use anyhow::{Result, ensure};
-use lab::{Implementation, SERVER_V4, Start, Tunnel, TunnelOptions, continuous_ping, wait_until};
+use lab::{SERVER_V4, Start, Tunnel, TunnelOptions, continuous_ping, wait_until};
 use std::time::Duration;
 
 /// Past the rekey after 120 s, with the retry time on top.
@@ -42,9 +42,5 @@ fn a_client_changes_keys_without_losing_a_packet() -> Result<()> {
 
 #[test]
 fn ringwall_changes_keys_without_losing_a_packet() -> Result<()> {
-    rekeys_without_loss(&TunnelOptions {
-        client: Implementation::Boringtun,
-        start: Start::GatewayCalls,
-        ..ringwall()
-    })
+    rekeys_without_loss(&TunnelOptions { start: Start::GatewayCalls, ..ringwall() })
 }

@@ -11,6 +11,8 @@ pub(crate) fn start(namespace: &Namespace, interface: &str, log: &Path) -> Resul
     ensure!(program.exists(), "boringtun-cli is missing: run scripts/setup.sh peers");
     let mut command = namespace.command(&program.display().to_string());
     command.args(["--foreground", "--disable-drop-privileges", "--threads", "2"]);
+    // A connected socket would keep it from answering at a peer's new address, and from moving itself.
+    command.arg("--disable-connected-udp");
     command.args(["--verbosity", "error", interface]);
     Background::start(&mut command, log)
 }

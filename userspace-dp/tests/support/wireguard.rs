@@ -119,7 +119,8 @@ impl Interface {
         Ok(table.lines().filter_map(|line| line.split('\t').nth(1)?.parse::<u64>().ok()).sum())
     }
 
-    /// When the last handshake with any peer was, seconds since the Unix epoch; 0 for never.
+    /// When the last handshake with any peer was, seconds since the Unix epoch; 0 for never. Not for boringtun, which
+    /// reports an age instead.
     ///
     /// # Errors
     /// When `wg` fails.
