@@ -1,0 +1,371 @@
+//! Netlink messages of the `route` family into [`Update`]s for the tables.
+//!
+//! Standards: `rtnetlink(7)`, RFC 3549. Every function is total: what does not fit is [`Malformed`], what is not
+//! meant for the mirror (bridge and multicast-router families, cached routes, wireless events) is `None`.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+use super::message::{Malformed, address, attributes, number, short, split, text};
+use super::model::{
+    Address, Hop, Link, Neighbour, NeighbourState, Nexthop, NexthopTarget, OperationalState, Route,
+    RouteKind, Vlan,
+};
+use super::tables::{Placement, Update};
+use super::uapi::*;
+
+/// Decodes one message; `flags` are those of its header.
+pub(super) fn decode(kind: u16, flags: u16, payload: &[u8]) -> Result<Option<Update>, Malformed> {
+    Ok(match kind {
+        RTM_NEWLINK => link(payload)?.map(Update::Link),
+        RTM_DELLINK => link(payload)?.map(|link| Update::LinkGone(link.index)),
+        RTM_NEWADDR => local_address(payload)?.map(Update::Address),
+        RTM_DELADDR => local_address(payload)?.map(Update::AddressGone),
+        RTM_NEWROUTE => {
+            route(payload)?.map(|route| Update::Route(route, Placement::from_flags(flags)))
+        }
+        RTM_DELROUTE => route(payload)?.map(Update::RouteGone),
+        RTM_NEWNEIGH => neighbour(payload)?.map(Update::Neighbour),
+        RTM_DELNEIGH => neighbour(payload)?
+            .map(|neighbour| Update::NeighbourGone(neighbour.interface, neighbour.address)),
+        RTM_NEWNEXTHOP => Some(Update::Nexthop(nexthop(payload)?)),
+        RTM_DELNEXTHOP => Some(Update::NexthopGone(nexthop(payload)?.id)),
+        _ => None,
+    })
+}
+
+/// `struct ifinfomsg`: family, pad, type (2), index (4), flags (4), change (4).
+fn link(payload: &[u8]) -> Result<Option<Link>, Malformed> {
+    let (&[family, _, _, _, i0, i1, i2, i3, f0, f1, f2, f3, ..], rest) = split::<16>(payload)?;
+    // The bridge sends messages of its own family when a port joins or leaves; the device itself stays.
+    if family != AF_UNSPEC {
+        return Ok(None);
+    }
+    let flags = u32::from_ne_bytes([f0, f1, f2, f3]);
+    let mut link = Link {
+        index: u32::from_ne_bytes([i0, i1, i2, i3]),
+        name: String::new(),
+        kind: None,
+        mac: None,
+        mtu: 0,
+        up: flags & IFF_UP != 0,
+        carrier: flags & IFF_LOWER_UP != 0,
+        operational: OperationalState::Unknown,
+        loopback: flags & IFF_LOOPBACK != 0,
+        point_to_point: flags & IFF_POINTOPOINT != 0,
+        no_arp: flags & IFF_NOARP != 0,
+        parent: None,
+        vlan: None,
+        master: None,
+        rx_queues: 1,
+        tx_queues: 1,
+        hardware: None,
+    };
+    let (mut partial, mut foreign_parent) = (false, false);
+    let (mut bus, mut device) = (None, None);
+    attributes(rest, |kind, value| {
+        match kind {
+            IFLA_ADDRESS => link.mac = value.try_into().ok(),
+            IFLA_IFNAME => link.name = text(value),
+            IFLA_MTU => link.mtu = number(value)?,
+            IFLA_LINK => link.parent = Some(number(value)?).filter(|&index| index != 0),
+            IFLA_LINK_NETNSID => foreign_parent = true,
+            IFLA_MASTER => link.master = Some(number(value)?),
+            IFLA_WIRELESS => partial = true,
+            IFLA_OPERSTATE => link.operational = operational(value.first().copied()),
+            IFLA_NUM_RX_QUEUES => link.rx_queues = number(value)?,
+            IFLA_NUM_TX_QUEUES => link.tx_queues = number(value)?,
+            IFLA_LINKINFO => (link.kind, link.vlan) = link_info(value)?,
+            IFLA_PARENT_DEV_NAME => device = Some(text(value)),
+            IFLA_PARENT_DEV_BUS_NAME => bus = Some(text(value)),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    // A device is its own parent's peer in another namespace, or has no device below it.
+    if foreign_parent || link.parent == Some(link.index) {
+        link.parent = None;
+    }
+    link.hardware = bus.zip(device);
+    // Wireless events carry little more than the name; taking them would wipe the rest.
+    Ok((!partial).then_some(link))
+}
+
+fn operational(value: Option<u8>) -> OperationalState {
+    match value {
+        Some(1) => OperationalState::NotPresent,
+        Some(2) => OperationalState::Down,
+        Some(3) => OperationalState::LowerLayerDown,
+        Some(4) => OperationalState::Testing,
+        Some(5) => OperationalState::Dormant,
+        Some(6) => OperationalState::Up,
+        Some(_) | None => OperationalState::Unknown,
+    }
+}
+
+fn link_info(info: &[u8]) -> Result<(Option<String>, Option<Vlan>), Malformed> {
+    let (mut kind, mut data) = (None, None);
+    attributes(info, |attribute, value| {
+        match attribute {
+            IFLA_INFO_KIND => kind = Some(text(value)),
+            IFLA_INFO_DATA => data = Some(value),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let vlan = match (kind.as_deref(), data) {
+        (Some("vlan"), Some(data)) => vlan(data)?,
+        _ => None,
+    };
+    Ok((kind, vlan))
+}
+
+fn vlan(data: &[u8]) -> Result<Option<Vlan>, Malformed> {
+    let (mut id, mut protocol) = (None, 0x8100);
+    attributes(data, |attribute, value| {
+        match attribute {
+            IFLA_VLAN_ID => id = Some(short(value)?),
+            // The one number of this message in network byte order.
+            IFLA_VLAN_PROTOCOL => protocol = u16::from_be(short(value)?),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(id.map(|id| Vlan { id, protocol }))
+}
+
+/// `struct ifaddrmsg`: family, prefix length, flags, scope, index (4).
+fn local_address(payload: &[u8]) -> Result<Option<Address>, Malformed> {
+    let (&[family, prefix_length, short_flags, _, i0, i1, i2, i3], rest) = split::<8>(payload)?;
+    if family != AF_INET && family != AF_INET6 {
+        return Ok(None);
+    }
+    let (mut far, mut near, mut broadcast) = (None, None, None);
+    let mut flags = u32::from(short_flags);
+    attributes(rest, |kind, value| {
+        match kind {
+            IFA_ADDRESS => far = Some(address(family, value)?),
+            IFA_LOCAL => near = Some(address(family, value)?),
+            IFA_BROADCAST => broadcast = value.first_chunk::<4>().map(|&b| Ipv4Addr::from(b)),
+            IFA_FLAGS => flags = number(value)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    // IFA_ADDRESS is the other end of a point-to-point address and otherwise the address itself.
+    let own = near.or(far).ok_or(Malformed)?;
+    let undecided = flags & IFA_F_TENTATIVE != 0 && flags & (IFA_F_OPTIMISTIC | IFA_F_NODAD) == 0;
+    Ok(Some(Address {
+        interface: u32::from_ne_bytes([i0, i1, i2, i3]),
+        address: own,
+        prefix_length,
+        peer: far.filter(|far| *far != own),
+        broadcast,
+        secondary: flags & IFA_F_SECONDARY != 0,
+        tentative: undecided || flags & IFA_F_DADFAILED != 0,
+    }))
+}
+
+/// `struct rtmsg`: family, destination and source length, tos, table, protocol, scope, type, flags (4).
+fn route(payload: &[u8]) -> Result<Option<Route>, Malformed> {
+    let (&[family, length, source_length, tos, table, protocol, scope, kind, f0, f1, f2, f3], rest) =
+        split::<12>(payload)?;
+    let flags = u32::from_ne_bytes([f0, f1, f2, f3]);
+    if (family != AF_INET && family != AF_INET6) || flags & RTM_F_CLONED != 0 {
+        return Ok(None);
+    }
+    let mut route = Route {
+        table: u32::from(table),
+        destination: prefix(family, None, 0)?,
+        source: prefix(family, None, 0)?,
+        tos,
+        metric: 0,
+        kind: RouteKind::from_number(kind),
+        protocol,
+        scope,
+        preferred_source: None,
+        mtu: None,
+        hops: Vec::new(),
+        nexthop: None,
+    };
+    let (mut destination, mut source, mut only) = (None, None, HopParts::default());
+    only.flags = flags;
+    attributes(rest, |kind, value| {
+        match kind {
+            RTA_DST => destination = Some(address(family, value)?),
+            RTA_SRC => source = Some(address(family, value)?),
+            RTA_OIF => only.interface = number(value)?,
+            RTA_PRIORITY => route.metric = number(value)?,
+            RTA_PREFSRC => route.preferred_source = Some(address(family, value)?),
+            RTA_METRICS => route.mtu = path_mtu(value)?,
+            RTA_MULTIPATH => route.hops = multipath(family, value)?,
+            RTA_TABLE => route.table = number(value)?,
+            RTA_NH_ID => route.nexthop = Some(number(value)?),
+            _ => only.attribute(family, kind, value)?,
+        }
+        Ok(())
+    })?;
+    route.destination = prefix(family, destination, length)?;
+    route.source = prefix(family, source, source_length)?;
+    if route.hops.is_empty() && only.interface != 0 {
+        route.hops.push(only.finish());
+    }
+    Ok(Some(route))
+}
+
+fn prefix(family: u8, base: Option<IpAddr>, length: u8) -> Result<IpNet, Malformed> {
+    let unspecified = match family {
+        AF_INET => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        _ => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    IpNet::new(base.unwrap_or(unspecified), length).map(|net| net.trunc()).map_err(|_| Malformed)
+}
+
+fn path_mtu(metrics: &[u8]) -> Result<Option<u32>, Malformed> {
+    let mut mtu = None;
+    attributes(metrics, |kind, value| {
+        if kind == RTAX_MTU {
+            mtu = Some(number(value)?).filter(|&mtu| mtu != 0);
+        }
+        Ok(())
+    })?;
+    Ok(mtu)
+}
+
+/// A run of `struct rtnexthop`: length (2), flags, hops, index (4), attributes.
+fn multipath(family: u8, mut bytes: &[u8]) -> Result<Vec<Hop>, Malformed> {
+    let mut hops = Vec::new();
+    while !bytes.is_empty() {
+        let (&[l0, l1, flags, weight, i0, i1, i2, i3], _) = split::<8>(bytes)?;
+        let length = usize::from(u16::from_ne_bytes([l0, l1]));
+        let mut parts = HopParts {
+            interface: u32::from_ne_bytes([i0, i1, i2, i3]),
+            flags: u32::from(flags),
+            weight: u16::from(weight),
+            ..HopParts::default()
+        };
+        attributes(bytes.get(8..length).ok_or(Malformed)?, |kind, value| {
+            parts.attribute(family, kind, value)
+        })?;
+        hops.push(parts.finish());
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or(&[]);
+    }
+    Ok(hops)
+}
+
+/// What a hop is made of while its attributes are read.
+#[derive(Default)]
+struct HopParts {
+    interface: u32,
+    gateway: Option<IpAddr>,
+    flags: u32,
+    /// One less than the weight.
+    weight: u16,
+    encapsulated: bool,
+}
+
+impl HopParts {
+    fn attribute(&mut self, family: u8, kind: u16, value: &[u8]) -> Result<(), Malformed> {
+        match kind {
+            RTA_GATEWAY => self.gateway = Some(address(family, value)?),
+            RTA_VIA => {
+                let (family, via) = split::<2>(value)?;
+                let family = u8::try_from(u16::from_ne_bytes(*family)).map_err(|_| Malformed)?;
+                self.gateway = Some(address(family, via)?);
+            }
+            RTA_ENCAP_TYPE => self.encapsulated = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Hop {
+        Hop {
+            interface: self.interface,
+            gateway: self.gateway,
+            onlink: self.flags & RTNH_F_ONLINK != 0,
+            weight: self.weight + 1,
+            encapsulated: self.encapsulated,
+        }
+    }
+}
+
+/// `struct ndmsg`: family, pad (3), index (4), state (2), flags, type.
+fn neighbour(payload: &[u8]) -> Result<Option<Neighbour>, Malformed> {
+    let (&[family, _, _, _, i0, i1, i2, i3, s0, s1, flags, _], rest) = split::<12>(payload)?;
+    if (family != AF_INET && family != AF_INET6) || flags & NTF_PROXY != 0 {
+        return Ok(None);
+    }
+    let (mut destination, mut mac) = (None, None);
+    attributes(rest, |kind, value| {
+        match kind {
+            NDA_DST => destination = Some(address(family, value)?),
+            NDA_LLADDR => mac = value.try_into().ok(),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let state = neighbour_state(u16::from_ne_bytes([s0, s1]));
+    Ok(Some(Neighbour {
+        interface: u32::from_ne_bytes([i0, i1, i2, i3]),
+        address: destination.ok_or(Malformed)?,
+        mac: mac.filter(|_| state.is_valid()),
+        state,
+        router: flags & NTF_ROUTER != 0,
+    }))
+}
+
+/// The kernel keeps one bit at a time; an unknown one counts as not resolved.
+const fn neighbour_state(bits: u16) -> NeighbourState {
+    match bits {
+        NUD_INCOMPLETE => NeighbourState::Incomplete,
+        NUD_REACHABLE => NeighbourState::Reachable,
+        NUD_STALE => NeighbourState::Stale,
+        NUD_DELAY => NeighbourState::Delay,
+        NUD_PROBE => NeighbourState::Probe,
+        NUD_FAILED => NeighbourState::Failed,
+        NUD_NOARP => NeighbourState::NoArp,
+        NUD_PERMANENT => NeighbourState::Permanent,
+        _ => NeighbourState::None,
+    }
+}
+
+/// `struct nhmsg`: family, scope, protocol, pad, flags (4).
+fn nexthop(payload: &[u8]) -> Result<Nexthop, Malformed> {
+    let (&[family, _, _, _, f0, f1, f2, f3], rest) = split::<8>(payload)?;
+    let (mut id, mut blackhole, mut group) = (0, false, None);
+    let mut parts = HopParts { flags: u32::from_ne_bytes([f0, f1, f2, f3]), ..HopParts::default() };
+    attributes(rest, |kind, value| {
+        match kind {
+            NHA_ID => id = number(value)?,
+            NHA_GROUP => group = Some(nexthop_group(value)?),
+            NHA_BLACKHOLE => blackhole = true,
+            NHA_OIF => parts.interface = number(value)?,
+            NHA_GATEWAY => parts.gateway = Some(address(family, value)?),
+            NHA_ENCAP_TYPE => parts.encapsulated = true,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let target = match group {
+        Some(group) => NexthopTarget::Group(group),
+        None if blackhole => NexthopTarget::Blackhole,
+        None => NexthopTarget::Hop(parts.finish()),
+    };
+    if id == 0 { Err(Malformed) } else { Ok(Nexthop { id, target }) }
+}
+
+/// `struct nexthop_grp`: id (4), weight less one (low byte), its high byte, reserved (2).
+fn nexthop_group(bytes: &[u8]) -> Result<Vec<(u32, u16)>, Malformed> {
+    let (members, rest) = bytes.as_chunks::<8>();
+    if !rest.is_empty() {
+        return Err(Malformed);
+    }
+    Ok(members
+        .iter()
+        .map(|&[a, b, c, d, low, high, ..]| {
+            (u32::from_ne_bytes([a, b, c, d]), u16::from_be_bytes([high, low]).saturating_add(1))
+        })
+        .collect())
+}

@@ -1,0 +1,146 @@
+//! Routes in the order the kernel would try them, and the ways a notification changes them.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+
+use super::super::model::{Hop, Route, RouteKind};
+use super::super::uapi::{RTPROT_KERNEL, RTPROT_RA, RTPROT_REDIRECT};
+use super::Placement;
+
+/// What the kernel tells routes apart by, before it looks at where they lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    table: u32,
+    destination: IpNet,
+    source: IpNet,
+    tos: u8,
+    metric: u32,
+}
+
+impl Key {
+    fn of(route: &Route) -> Self {
+        Self {
+            table: route.table,
+            destination: route.destination,
+            source: route.source,
+            tos: route.tos,
+            metric: route.metric,
+        }
+    }
+}
+
+/// Routes by key; several under one key stand in the kernel's order, the first one is used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Routes(BTreeMap<Key, Vec<Route>>);
+
+impl Routes {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Route> {
+        self.0.values().flatten()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.values().map(Vec::len).sum()
+    }
+
+    /// Adds a route; whether anything is different afterwards.
+    pub(super) fn put(&mut self, route: Route, placement: Placement) -> bool {
+        let alike = self.0.entry(Key::of(&route)).or_default();
+        match placement {
+            Placement::Replace => replace(alike, route),
+            Placement::Append | Placement::Prepend => add(alike, route, placement),
+        }
+    }
+
+    /// Removes a route or the named hops of an IPv6 route; whether it was there.
+    pub(super) fn remove(&mut self, gone: &Route) -> bool {
+        let Some(alike) = self.0.get_mut(&Key::of(gone)) else {
+            return false;
+        };
+        let found = match alike.iter().position(|route| route == gone) {
+            Some(at) => {
+                alike.remove(at);
+                true
+            }
+            None if gone.destination.addr().is_ipv6() => remove_hops(alike, gone),
+            None => false,
+        };
+        if alike.is_empty() {
+            self.0.remove(&Key::of(gone));
+        }
+        found
+    }
+}
+
+/// IPv4 replaces the first route. IPv6 replaces the first that is like it in taking part in multipath or not, and
+/// the first of all when there is none like it.
+fn replace(alike: &mut Vec<Route>, route: Route) -> bool {
+    let at = match route.destination {
+        IpNet::V4(_) => 0,
+        IpNet::V6(_) => alike
+            .iter()
+            .position(|old| joins_multipath(old) == joins_multipath(&route))
+            .unwrap_or(0),
+    };
+    match alike.get_mut(at) {
+        Some(old) if *old == route => return false,
+        Some(old) => *old = route.clone(),
+        None => alike.push(route.clone()),
+    }
+    // After routes were read again, an older message may bring what already stands further back.
+    let mut met = false;
+    alike.retain(|old| *old != route || !core::mem::replace(&mut met, true));
+    true
+}
+
+fn add(alike: &mut Vec<Route>, route: Route, placement: Placement) -> bool {
+    if alike.contains(&route) {
+        return false;
+    }
+    // IPv6 tells the whole multipath route again when one more hop joins it.
+    if route.destination.addr().is_ipv6()
+        && joins_multipath(&route)
+        && let Some(old) = alike.iter_mut().find(|old| joins_multipath(old))
+    {
+        *old = route;
+        return true;
+    }
+    match (placement, route.destination) {
+        // IPv6 knows no order of its own among equal metrics: a route goes behind the others.
+        (Placement::Prepend, IpNet::V4(_)) => alike.insert(0, route),
+        (Placement::Prepend | Placement::Append | Placement::Replace, _) => alike.push(route),
+    }
+    true
+}
+
+/// IPv6 names the hops that go; the route goes with its last.
+fn remove_hops(alike: &mut Vec<Route>, gone: &Route) -> bool {
+    let Some(at) = alike.iter().position(|route| {
+        route.kind == gone.kind
+            && !gone.hops.is_empty()
+            && gone.hops.iter().all(|hop| route.hops.iter().any(|old| same_way(old, hop)))
+    }) else {
+        return false;
+    };
+    if let Some(route) = alike.get_mut(at) {
+        route.hops.retain(|old| !gone.hops.iter().any(|hop| same_way(old, hop)));
+        if route.hops.is_empty() {
+            alike.remove(at);
+        }
+    }
+    true
+}
+
+fn same_way(one: &Hop, other: &Hop) -> bool {
+    (one.interface, one.gateway) == (other.interface, other.gateway)
+}
+
+/// The kernel merges IPv6 routes of one metric into a multipath route when each has a gateway and none was
+/// learned from an advertisement or belongs to a nexthop object.
+fn joins_multipath(route: &Route) -> bool {
+    route.kind == RouteKind::Unicast
+        && route.nexthop.is_none()
+        && !matches!(route.protocol, RTPROT_RA | RTPROT_KERNEL | RTPROT_REDIRECT)
+        && !route.hops.is_empty()
+        && route.hops.iter().all(|hop| hop.gateway.is_some())
+}
