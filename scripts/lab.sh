@@ -148,12 +148,9 @@ any_process() {
 
 remove() {
   [ -e "$STATE/$name/roles" ] || { rm -rf "${STATE:?}/$name"; return 0; }
-  local turn role
+  local role deadline=$((SECONDS + 2))
   end_processes TERM
-  for turn in 1 2 3 4 5 6 7 8 9 10; do
-    any_process || break
-    sleep 0.1
-  done
+  while any_process && [ $SECONDS -lt $deadline ]; do sleep 0.05; done
   end_processes KILL
   while read -r role; do ip netns delete "$name-$role" 2>/dev/null || true; done <"$STATE/$name/roles"
   rm -rf "${STATE:?}/$name"
@@ -186,7 +183,7 @@ sweep() {
   for directory in "$STATE"/*/; do
     [ -e "$directory/owner" ] || continue
     pid=$(cat "$directory/owner")
-    [ -n "$pid" ] && ! kill -0 "$pid" 2>/dev/null || continue
+    if [ -z "$pid" ] || kill -0 "$pid" 2>/dev/null; then continue; fi
     name=$(basename "$directory")
     remove
   done

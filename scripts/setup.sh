@@ -13,7 +13,8 @@
 set -euo pipefail
 
 readonly BORINGTUN_VERSION=0.7.1
-readonly ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly ROOT
 
 # clang: the XDP program; gcc, make, m4, pkg-config, libelf, zlib, libclang: the libxdp peer of the ring benches.
 readonly BUILD_PACKAGES=(ca-certificates clang gcc libc6-dev libclang-dev libelf-dev linux-libc-dev m4 make pkg-config zlib1g-dev)
@@ -32,8 +33,9 @@ af_xdp_driver() { apt-cache search --names-only '^librte-net-af-xdp[0-9]+$' | aw
 
 need_packages() {
   local package missing=()
-  command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
+  if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     die "this is not a Debian-like system; install the equivalents of: $*"
+  fi
   for package in "$@"; do installed "$package" || missing+=("$package"); done
   [ ${#missing[@]} -gt 0 ] || return 0
   [ "$(id -u)" -eq 0 ] || die "missing: ${missing[*]}; run scripts/setup.sh as root, or install them"

@@ -30,6 +30,7 @@ pub use tunnel::{
 };
 pub use wireguard::{Implementation, Interface, InterfaceSettings, RemotePeer};
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 /// Whether the lab can be used here. Without root it cannot: prints so and answers false, and the test that asked
@@ -38,7 +39,8 @@ use std::time::{Duration, Instant};
 pub fn available() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
-        eprintln!("skipped: namespaces and AF_XDP need root");
+        // Not by `eprintln!`: the test runner would swallow it. A closed stderr leaves nobody to tell.
+        let _ = writeln!(std::io::stderr(), "skipped: namespaces and AF_XDP need root");
     }
     root
 }
