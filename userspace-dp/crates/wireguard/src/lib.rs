@@ -2,9 +2,21 @@
 #![forbid(unsafe_code)]
 
 mod endpoint;
+mod keypair;
 mod keys;
+mod peer;
+mod protocol;
 mod rejected;
+mod sessions;
 
 pub use endpoint::Endpoint;
+pub use keypair::{Keypair, Role};
 pub use keys::{KEY_LENGTH, KeyError, PresharedKey, PrivateKey, PublicKey, SymmetricKey};
+pub use peer::PeerHandle;
+pub use protocol::*;
 pub use rejected::Rejected;
+pub use sessions::{
+    Authenticated, FRAMED_HEADER_LENGTH, FRAMED_MESSAGE_LIMIT, Inbound, OpenTicket, Outbound,
+    Payload, PeerStatus, Received, SealTicket, Sessions, TimerEvent, framed_header, inner_mtu,
+    message_length, padded_length,
+};
