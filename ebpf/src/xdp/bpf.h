@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The few kernel helpers and declaration macros the steering program needs, on top of the
+ * kernel's own UAPI headers. Helpers are called by number, as the BPF calling convention wants;
+ * the numbers are part of the kernel ABI (enum bpf_func_id in linux/bpf.h).
+ */
+#ifndef RINGWALL_BPF_H
+#define RINGWALL_BPF_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#define SECTION(name) __attribute__((section(name), used))
+#define INLINE static inline __attribute__((always_inline))
+
+/* Map attributes travel as types in BTF: an integer is the length of an array type. */
+#define MAP_INTEGER(name, value) int(*name)[value]
+#define MAP_TYPE(name, value) __typeof__(value) *name
+
+#define likely(condition) __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define network16(value) __builtin_bswap16(value)
+#define network32(value) __builtin_bswap32(value)
+#else
+#define network16(value) (value)
+#define network32(value) (value)
+#endif
+
+static void *(*const map_lookup)(void *map, const void *key) = (void *)BPF_FUNC_map_lookup_elem;
+static long (*const redirect_map)(void *map, __u32 key, __u64 flags) =
+	(void *)BPF_FUNC_redirect_map;
+/* CLOCK_MONOTONIC at tick resolution (1 to 10 ms late): far cheaper than the exact clock. */
+static __u64 (*const coarse_clock_ns)(void) = (void *)BPF_FUNC_ktime_get_coarse_ns;
+/* Length over all fragments of a multi-buffer frame; kernel 5.18. */
+static __u64 (*const frame_length)(struct xdp_md *context) = (void *)BPF_FUNC_xdp_get_buff_len;
+
+#endif

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * Decides for each frame: to the kernel, to the queue's AF_XDP socket, or dropped. The order of
+ * the decisions is the documented one (README.md); each exit is counted by name, once.
+ *
+ * The rule behind the order: a packet that is neither for this host nor for its link never
+ * reaches the kernel's forwarding, whatever is missing, stale or malformed, unless the operator
+ * chose `transit_on_failure = pass`.
+ */
+#include "maps.h"
+#include "packet.h"
+
+/* Which sort of packet wants a socket; selects the exits to count. */
+enum kind { KIND_TUNNEL, KIND_TRANSIT };
+
+INLINE enum exit failed(enum kind kind, const struct control *settings, enum exit tunnel,
+			enum exit dropped, enum exit passed)
+{
+	if (kind == KIND_TUNNEL)
+		return tunnel;
+	return settings->transit_on_failure == TRANSIT_PASS ? passed : dropped;
+}
+
+/* Frames of a VLAN that the configuration does not name have no zone, so no policy. */
+INLINE int vlan_is_registered(struct packet *packet, const struct port *port)
+{
+	struct vlan_key key = {
+		.ifindex = packet->context->ingress_ifindex,
+		.outer = packet->outer_tag,
+		.inner = packet->inner_tag,
+	};
+
+	if (!packet->outer_tag)
+		return port->flags & PORT_UNTAGGED;
+	return map_lookup(&vlans, &key) != 0;
+}
+
+INLINE int is_alive(__u32 worker, const struct control *settings)
+{
+	struct heartbeat *heartbeat = map_lookup(&heartbeats, &worker);
+	__u64 last;
+
+	if (!heartbeat)
+		return 0;
+	last = *(volatile __u64 *)&heartbeat->last_ns;
+	/* The worker's clock is finer than ours: `last` may lie slightly ahead. */
+	return last && (__s64)(coarse_clock_ns() - last) <= (__s64)settings->heartbeat_timeout_ns;
+}
+
+/* Hands the frame to the socket of its queue, or says why not. */
+INLINE enum exit steer(struct packet *packet, const struct port *port,
+		       const struct control *settings, enum kind kind)
+{
+	__u32 queue = packet->context->rx_queue_index, number = port->first_slot + queue;
+	struct slot *slot;
+
+	if (!vlan_is_registered(packet, port))
+		return EXIT_vlan_unregistered;
+	if (!settings->enabled)
+		return failed(kind, settings, EXIT_tunnel_disabled, EXIT_transit_disabled,
+			      EXIT_transit_disabled_passed);
+	slot = queue < port->queues ? map_lookup(&slots, &number) : 0;
+	if (!slot || !slot->worker_plus_one)
+		return failed(kind, settings, EXIT_tunnel_no_socket, EXIT_transit_no_socket,
+			      EXIT_transit_no_socket_passed);
+	if (!is_alive(slot->worker_plus_one - 1, settings))
+		return failed(kind, settings, EXIT_tunnel_stale, EXIT_transit_stale,
+			      EXIT_transit_stale_passed);
+	/* The last argument is what the helper returns when the slot is empty. */
+	if (redirect_map(&sockets, number, XDP_DROP) != XDP_REDIRECT)
+		return failed(kind, settings, EXIT_tunnel_no_socket, EXIT_transit_no_socket,
+			      EXIT_transit_no_socket_passed);
+	return kind == KIND_TUNNEL ? EXIT_tunnel : EXIT_transit;
+}
+
+/* A packet to an address of this host: a tunnel endpoint, or the kernel's. */
+INLINE enum exit deliver(struct packet *packet, const struct port *port,
+			 const struct control *settings, struct service_key *service)
+{
+	/* Without its first fragment a datagram has no port to decide by. */
+	if (packet->fragment == FRAGMENT_LATER)
+		return EXIT_local_fragment;
+	service->protocol = packet->protocol;
+	service->port = packet->destination_port;
+	if (map_lookup(&services, service))
+		return steer(packet, port, settings, KIND_TUNNEL);
+	return EXIT_local;
+}
+
+INLINE int is_blocked(const struct block *block)
+{
+	return block && block->until_ns && coarse_clock_ns() < block->until_ns;
+}
+
+INLINE enum exit decide_ipv4(struct packet *packet, const struct port *port,
+			     const struct control *settings)
+{
+	struct iphdr *header;
+	struct service_key service = { .family = 4 };
+	struct prefix4 source = { .length = 32 };
+	enum exit exit = parse_ipv4(packet);
+
+	if (exit != PARSED)
+		return exit;
+	header = at(packet, packet->network, sizeof(*header));
+	if (!header)
+		return EXIT_ipv4_malformed;
+	source.address = header->saddr;
+	service.address.word[0] = header->daddr;
+
+	if (settings->blocks & BLOCKS_IPV4 && is_blocked(map_lookup(&blocked4, &source)))
+		return EXIT_blocked;
+	if ((service.address.word[0] & network32(0xf0000000)) == network32(0xe0000000))
+		return EXIT_multicast;
+	if (packet->group_destination || service.address.word[0] == 0xffffffff)
+		return EXIT_broadcast;
+	if (map_lookup(&local4, &service.address.word[0]))
+		return deliver(packet, port, settings, &service);
+	return steer(packet, port, settings, KIND_TRANSIT);
+}
+
+INLINE enum exit decide_ipv6(struct packet *packet, const struct port *port,
+			     const struct control *settings)
+{
+	struct ipv6hdr *header;
+	struct service_key service = { .family = 6 };
+	struct prefix6 source = { .length = 128 };
+	enum exit exit = parse_ipv6(packet);
+	int multicast, link_local;
+
+	if (exit != PARSED)
+		return exit;
+	header = at(packet, packet->network, sizeof(*header));
+	if (!header)
+		return EXIT_ipv6_malformed;
+	__builtin_memcpy(&source.address, &header->saddr, sizeof(source.address));
+	__builtin_memcpy(&service.address, &header->daddr, sizeof(service.address));
+	multicast = (service.address.word[0] & network32(0xff000000)) == network32(0xff000000);
+	link_local = (service.address.word[0] & network32(0xffc00000)) == network32(0xfe800000);
+
+	/* Before the block list: without neighbours a block would cut off the link itself. */
+	if (packet->neighbour_discovery &&
+	    (multicast || link_local || map_lookup(&local6, &service.address)))
+		return EXIT_neighbour_discovery;
+	if (settings->blocks & BLOCKS_IPV6 && is_blocked(map_lookup(&blocked6, &source)))
+		return EXIT_blocked;
+	if (multicast)
+		return EXIT_multicast;
+	if (packet->group_destination)
+		return EXIT_broadcast;
+	if (map_lookup(&local6, &service.address))
+		return deliver(packet, port, settings, &service);
+	if (link_local)
+		return EXIT_link_local;
+	return steer(packet, port, settings, KIND_TRANSIT);
+}
+
+INLINE enum exit decide(struct xdp_md *context, __u32 multi_buffer)
+{
+	struct packet packet = {
+		.data = (void *)(long)context->data,
+		.end = (void *)(long)context->data_end,
+		.context = context,
+		.multi_buffer = multi_buffer,
+	};
+	__u32 ifindex = context->ingress_ifindex, zero = 0;
+	const struct port *port = map_lookup(&ports, &ifindex);
+	const struct control *settings = map_lookup(&control, &zero);
+	enum exit exit;
+
+	/* Before any parse: what such an interface carries may not even be Ethernet. */
+	if (!port || !settings)
+		return EXIT_port_unregistered;
+	exit = parse_ethernet(&packet);
+	if (exit != PARSED)
+		return exit;
+	if (packet.ether_type == network16(ETH_P_IP))
+		return decide_ipv4(&packet, port, settings);
+	if (packet.ether_type == network16(ETH_P_IPV6))
+		return decide_ipv6(&packet, port, settings);
+	if (packet.ether_type == network16(ETH_P_ARP))
+		return EXIT_arp;
+	return is_unknown_tag(packet.ether_type) ? EXIT_vlan_unsupported : EXIT_non_ip;
+}
+
+INLINE int run(struct xdp_md *context, __u32 multi_buffer)
+{
+	enum exit exit = decide(context, multi_buffer);
+	__u32 index = exit;
+	__u64 *count = map_lookup(&exits, &index);
+
+	if (count)
+		*count += 1;
+	return action_of(exit);
+}
+
+/* For ports whose frames always fit one buffer. */
+SECTION("xdp")
+int steering(struct xdp_md *context)
+{
+	return run(context, 0);
+}
+
+/* For jumbo frames over several buffers; kernel 5.18. */
+SECTION("xdp.frags")
+int steering_frags(struct xdp_md *context)
+{
+	return run(context, 1);
+}
+
+char program_license[] SECTION("license") = "Dual MIT/GPL";
