@@ -26,7 +26,7 @@ pub struct FibBuilder {
 #[derive(Clone, Debug)]
 struct Entry {
     hops: Arc<[WeightedHop]>,
-    /// Routes that use it; at zero the position is vacant.
+    /// Routes that use it; at zero the position is vacant and has no hops.
     routes: u32,
 }
 
@@ -85,10 +85,7 @@ impl FibBuilder {
     pub fn snapshot(&mut self) -> Fib {
         let entries = &self.sets;
         let sets = self.compiled.get_or_insert_with(|| {
-            let used = |entry: &'_ Entry| entry.routes > 0;
-            Arc::new(NextHopSets::of(
-                entries.iter().map(|entry| if used(entry) { &*entry.hops } else { &[] }),
-            ))
+            Arc::new(NextHopSets::of(entries.iter().map(|entry| &*entry.hops)))
         });
         Fib { sets: Arc::clone(sets), prefixes: self.prefixes.snapshot() }
     }
@@ -124,7 +121,8 @@ impl FibBuilder {
         let Some(entry) = self.sets.get_mut(set.position()) else { return };
         entry.routes -= 1;
         if entry.routes == 0 {
-            self.by_hops.remove(&entry.hops);
+            let hops = core::mem::take(&mut entry.hops);
+            self.by_hops.remove(&hops);
             self.vacant.push(set);
             self.compiled = None;
         }

@@ -77,7 +77,7 @@ impl NextHopSets {
         if let [only] = hops {
             return Some(&only.hop);
         }
-        let point = (u64::from(flow_hash) * u64::from(set.total) >> 32) as u32;
+        let point = ((u64::from(flow_hash) * u64::from(set.total)) >> 32) as u32;
         hops.iter().find(|hop| point < hop.up_to).map(|hop| &hop.hop)
     }
 
