@@ -10,7 +10,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use wire::{Addresses, Family, Transport, extension, protocol};
+use wire::{Addresses, Family, Transport, protocol};
 
 use crate::compile;
 use crate::ranges::Ranges;
@@ -268,7 +268,7 @@ impl Match {
 fn hides_protocol(query: &Query) -> bool {
     match query.transport {
         Transport::Absent => {
-            query.addresses.family() == Family::V6 && extension::is_extension(query.protocol)
+            query.addresses.family() == Family::V6 && is_extension_header(query.protocol)
         }
         Transport::Tcp { .. }
         | Transport::Udp { .. }
@@ -277,6 +277,24 @@ fn hides_protocol(query: &Query) -> bool {
         | Transport::Ipip { .. }
         | Transport::Other(_) => false,
     }
+}
+
+/// The numbers that IANA lists as IPv6 extension headers, without ESP, which hides what follows in
+/// every packet and is matched as a protocol.
+const fn is_extension_header(number: u8) -> bool {
+    matches!(
+        number,
+        protocol::HOP_BY_HOP
+            | protocol::ROUTING
+            | protocol::FRAGMENT
+            | protocol::AUTHENTICATION
+            | protocol::DESTINATION_OPTIONS
+            | protocol::MOBILITY
+            | protocol::HOST_IDENTITY
+            | protocol::SHIM6
+            | protocol::EXPERIMENT_1
+            | protocol::EXPERIMENT_2
+    )
 }
 
 /// The ICMP of the other family: hosts may take it for theirs or not.
