@@ -56,7 +56,7 @@ run_fuzzers() {
     cargo install --quiet cargo-fuzz --version '^0.13' --locked --root "$tools" --target-dir "$tools/build"
   for target in $("$tools/bin/cargo-fuzz" list --fuzz-dir fuzz); do
     printf -- '-- %s\n' "$target"
-    "$tools/bin/cargo-fuzz" run --fuzz-dir fuzz --features libfuzzer "$target" -- \
+    "$tools/bin/cargo-fuzz" run --fuzz-dir fuzz --target-dir target/fuzz --features libfuzzer "$target" -- \
       -max_total_time="$seconds" -max_len=2048 -verbosity=0 -print_final_stats=1 || return 1
   done
 }

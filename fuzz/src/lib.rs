@@ -1,0 +1,20 @@
+//! Fuzz targets as plain functions over bytes: a target panics when a promise is broken.
+//!
+//! Each file here is one target. `fuzz_targets/NAME.rs` hands it to libFuzzer (`scripts/test.sh --fuzz`), and
+//! `tests/replay.rs` runs it over `corpus/NAME/`, with small changes, on every test run. A new target: a file here,
+//! a row in [`TARGETS`], a file in `fuzz_targets/` with its `[[bin]]`, and a corpus of at least one entry.
+#![forbid(unsafe_code)]
+
+pub mod frame;
+pub mod rewrite;
+pub mod wireguard_message;
+
+/// A target: takes any bytes, panics when a promise is broken.
+pub type Target = fn(&[u8]);
+
+/// Every target by the name of its corpus.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("frame", frame::run),
+    ("rewrite", rewrite::run),
+    ("wireguard_message", wireguard_message::run),
+];
