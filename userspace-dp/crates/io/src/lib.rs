@@ -10,13 +10,13 @@
 //! (the pcap backend, a test tool, excepted). It is one of the few that may use `unsafe`: it maps
 //! memory and shares rings with the kernel.
 
-//AFX pub mod af_xdp;
+pub mod af_xdp;
 mod census;
 mod fault;
 mod frame;
 mod mapping;
 pub mod memory;
-//AFX pub mod pcap;
+pub mod pcap;
 mod pool;
 mod port;
 mod queue;

@@ -182,17 +182,13 @@ impl Queue {
         count as usize
     }
 
-    /// Takes back what was filled into rings that the kernel never saw.
+    /// Takes back all frames of rings that no packet reached, after their socket is closed.
     pub fn abandon(mut self, pool: &mut FramePool) {
         let shift = self.umem.frame_shift();
         let filled = mem::take(&mut self.receiving);
-        for entry in 0..filled {
-            // SAFETY: the ring was filled from its first slot on, by `refill`, and nobody else had
-            // these frames.
-            unsafe {
-                let address = self.rings.fill.entry(entry);
-                pool.put_index((address >> shift) as u32);
-            }
+        for address in self.rings.fill.written(filled) {
+            // SAFETY: `refill` took these frames from a pool, and nobody else has them.
+            unsafe { pool.put_index((address >> shift) as u32) };
         }
     }
 

@@ -84,13 +84,11 @@ impl<T: Slot> Producer<T> {
         self.own.wrapping_sub(consumer).min(self.memory.size())
     }
 
-    /// The entry last written to the slot of `index`.
-    ///
-    /// # Safety
-    /// The slot was written by this end, and the consumer does not write to slots.
-    pub(crate) unsafe fn entry(&self, index: u32) -> T {
-        // SAFETY: passed on from the caller.
-        unsafe { self.memory.slot(index).read() }
+    /// The last `count` entries written, oldest first, whether the consumer took them or not.
+    pub(crate) fn written(&self, count: u32) -> impl Iterator<Item = T> {
+        let first = self.own.wrapping_sub(count);
+        // SAFETY: this end wrote these slots, and no consumer ever writes to slots.
+        (0..count).map(move |at| unsafe { self.memory.slot(first.wrapping_add(at)).read() })
     }
 
     /// Whether the consumer wants to be woken. Look after publishing.

@@ -1,6 +1,6 @@
 //! One region of memory cut into equal frames, shared by all ports that transmit from it.
 //!
-//! Set-up creates it; afterwards only [`Frame`] handles touch its bytes. Every byte belongs to
+//! Set-up creates it; afterwards only [`Frame`](crate::Frame) handles touch its bytes. Every byte belongs to
 //! exactly one frame, and every frame to exactly one holder. The region stays mapped until the last
 //! `Arc<Umem>` is gone *and* every frame came home: pools and ports retire the frames they own
 //! when they are dropped. A frame that is forgotten keeps the region mapped for good, so no handle
@@ -8,13 +8,12 @@
 //!
 //! See the kernel's `Documentation/networking/af_xdp.rst`, "UMEM".
 
-use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use crate::af_xdp::Socket;
 use crate::census::Census;
-use crate::frame::Frame;
 use crate::mapping::Mapping;
 use crate::pool::FramePool;
 
@@ -142,7 +141,7 @@ pub struct Umem {
     /// Those of them whose handle was dropped instead of being handed back: each one is a bug.
     lost: AtomicU32,
     /// AF_XDP sockets over this region, so that the next one can share it.
-    sockets: Mutex<Vec<Weak<OwnedFd>>>,
+    members: Mutex<Vec<Member>>,
     mapping: Mapping,
 }
 
@@ -174,7 +173,7 @@ impl Umem {
             pages,
             retired: AtomicU32::new(0),
             lost: AtomicU32::new(0),
-            sockets: Mutex::new(Vec::new()),
+            members: Mutex::new(Vec::new()),
             mapping,
         });
         // The frames' own claim on the region; `retire` gives it back when the last one came home.
@@ -237,9 +236,16 @@ impl Umem {
         unsafe { self.base.add((index as usize) << self.frame_shift) }
     }
 
-    /// The sockets over this region, for AF_XDP set-up.
-    pub(crate) fn sockets(&self) -> MutexGuard<'_, Vec<Weak<OwnedFd>>> {
-        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The open AF_XDP sockets over this region. Set-up only.
+    pub(crate) fn members(&self) -> MutexGuard<'_, Vec<Member>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes one more socket, and forgets closed ones.
+    pub(crate) fn enter(&self, member: Member) {
+        let mut members = self.members();
+        members.retain(|known| known.socket.strong_count() > 0);
+        members.push(member);
     }
 
     /// Ends the life of `count` frames without a handle.
@@ -269,6 +275,25 @@ impl Umem {
         unsafe { umem.as_ref() }.lost.fetch_add(1, Ordering::AcqRel);
         // SAFETY: passed on from the caller.
         unsafe { Self::retire(umem, 1) };
+    }
+}
+
+/// A socket over a region and what another one must match to share its registration.
+#[derive(Debug)]
+pub(crate) struct Member {
+    socket: Weak<Socket>,
+    pub zero_copy: bool,
+    pub scatter_gather: bool,
+}
+
+impl Member {
+    pub fn new(socket: &Arc<Socket>, zero_copy: bool, scatter_gather: bool) -> Self {
+        Self { socket: Arc::downgrade(socket), zero_copy, scatter_gather }
+    }
+
+    /// The socket, if it is open still.
+    pub fn socket(&self) -> Option<Arc<Socket>> {
+        self.socket.upgrade()
     }
 }
 

@@ -105,8 +105,8 @@ impl<T: Slot> RingMemory<T> {
     pub(crate) fn mapped(mapping: Mapping, offsets: Offsets, size: RingSize) -> Option<Self> {
         let words = [offsets.producer, offsets.consumer, offsets.flags];
         let slots_end = offsets.slots.checked_add(size.get() as usize * size_of::<T>())?;
-        let inside = words.iter().all(|&at| at % 4 == 0 && at + 4 <= mapping.length())
-            && offsets.slots % align_of::<T>() == 0
+        let inside = words.iter().all(|&at| at.is_multiple_of(4) && at + 4 <= mapping.length())
+            && offsets.slots.is_multiple_of(align_of::<T>())
             && slots_end <= mapping.length();
         let base = mapping.base();
         // SAFETY: just checked; the mapping begins on a page and is kept by the holder.
