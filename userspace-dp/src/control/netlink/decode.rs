@@ -307,6 +307,11 @@ fn neighbour(payload: &[u8]) -> Result<Option<Neighbour>, Malformed> {
         Ok(())
     })?;
     let state = neighbour_state(u16::from_ne_bytes([s0, s1]));
+    // The kernel makes such entries for multicast, broadcast and loopback destinations and never reports them.
+    let usable = |mac: [u8; 6]| mac[0] & 1 == 0 && mac != [0; 6];
+    if state == NeighbourState::NoArp && !mac.is_some_and(usable) {
+        return Ok(None);
+    }
     Ok(Some(Neighbour {
         interface: u32::from_ne_bytes([i0, i1, i2, i3]),
         address: destination.ok_or(Malformed)?,

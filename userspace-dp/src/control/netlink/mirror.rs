@@ -300,3 +300,6 @@ fn dump_request(kind: u16, family: u8) -> Request {
         _ => request.fixed(&fixed[..8]),
     }
 }
+
+#[cfg(test)]
+mod tests;

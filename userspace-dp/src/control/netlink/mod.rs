@@ -29,3 +29,6 @@ pub use model::{
     OperationalState, Route, RouteKind, TABLE_LOCAL, TABLE_MAIN, Vlan,
 };
 pub use tables::{Applied, Placement, Tables, Update};
+
+#[cfg(test)]
+mod lab;
