@@ -1,0 +1,128 @@
+//! Checks of `[[policy]]`, and warnings about zones and rules that do nothing.
+
+use super::{Names, unique};
+use crate::findings::Findings;
+use crate::key::Key;
+use crate::model::{ANY_ZONE, Config, LOCAL_ZONE, Policy};
+use crate::read::did_you_mean;
+use crate::values::{AddressMatch, Name};
+
+pub(super) fn check(config: &Config, names: &Names, findings: &mut Findings<'_>) {
+    let list = Key::top("policy");
+    let named = config.policy.iter().enumerate();
+    unique(
+        named.map(|(i, rule)| (list.item(i).field("name"), rule.name.as_str())),
+        "a name",
+        findings,
+    );
+    for (index, rule) in config.policy.iter().enumerate() {
+        let key = list.item(index);
+        let also = [LOCAL_ZONE, ANY_ZONE];
+        names.zone(&rule.from, &also, &key.field("from"), findings);
+        names.zone(&rule.to, &also, &key.field("to"), findings);
+        check_sets(&key.field("source"), &rule.source, names, findings);
+        check_sets(&key.field("destination"), &rule.destination, names, findings);
+        check_protocol(&key, rule, findings);
+        for (position, peer) in rule.peer.iter().enumerate() {
+            check_peer(&key.field("peer").item(position), peer, names, findings);
+        }
+    }
+}
+
+fn check_sets(key: &Key, list: &[AddressMatch], names: &Names, findings: &mut Findings<'_>) {
+    for (index, item) in list.iter().enumerate() {
+        if let AddressMatch::Set(set) = item
+            && !names.sets.contains(set)
+        {
+            let known: Vec<&str> = names.sets.iter().map(String::as_str).collect();
+            findings.error(
+                &key.item(index),
+                "unknown set",
+                did_you_mean(set, &known, "known sets"),
+            );
+        }
+    }
+}
+
+fn check_peer(key: &Key, peer: &Name, names: &Names, findings: &mut Findings<'_>) {
+    if !names.peers.contains(peer.as_str()) {
+        let known: Vec<&str> = names.peers.iter().map(String::as_str).take(20).collect();
+        findings.error(key, "unknown peer", did_you_mean(peer.as_str(), &known, "known peers"));
+    }
+}
+
+fn check_protocol(key: &Key, rule: &Policy, findings: &mut Findings<'_>) {
+    let protocol = rule.protocol;
+    for (name, ports) in
+        [("destination_port", &rule.destination_port), ("source_port", &rule.source_port)]
+    {
+        if !ports.is_empty() && !protocol.has_ports() {
+            let message = format!("protocol `{protocol}` has no ports to match");
+            let allowed = "`protocol = \"tcp\"` or `\"udp\"` in this rule, or no ports";
+            findings.error(&key.field(name), message, allowed);
+        }
+    }
+    if !rule.icmp_type.is_empty() && !protocol.has_icmp_type() {
+        let message = format!("protocol `{protocol}` has no ICMP type to match");
+        let allowed = "`protocol = \"icmp\"` or `\"icmpv6\"` in this rule, or no ICMP type";
+        findings.error(&key.field("icmp_type"), message, allowed);
+    }
+}
+
+/// What works but does nothing. Only asked of a configuration without errors.
+pub(super) fn warn(config: &Config, findings: &mut Findings<'_>) {
+    warn_of_empty_zones(config, findings);
+    let tunnels = config.wireguard.as_ref().map(|wireguard| &wireguard.zone);
+    for (index, rule) in config.policy.iter().enumerate() {
+        let key = Key::top("policy").item(index);
+        let shadow = config.policy.iter().take(index).position(|earlier| hides(earlier, rule));
+        if let Some(earlier) = shadow {
+            let message =
+                format!("never reached: policy[{earlier}] matches the same packets first");
+            findings.warning(&key.field("name"), message, "a rule of its own, or none");
+        }
+        let from_tunnel = rule.from.as_str() == ANY_ZONE || Some(&rule.from) == tunnels;
+        if !rule.peer.is_empty() && !from_tunnel {
+            let message = "never matches: packets of peers come from the zone of the tunnels";
+            let allowed = tunnels.map_or_else(String::new, |zone| format!("\"{zone}\" or \"any\""));
+            findings.warning(&key.field("from"), message, allowed);
+        }
+    }
+    for (name, set) in &config.set {
+        if set.prefixes.is_empty() {
+            let key = Key::top("set").field(name.as_str()).field("prefixes");
+            findings.warning(&key, "an empty set matches nothing", "the networks of the set");
+        }
+    }
+}
+
+fn warn_of_empty_zones(config: &Config, findings: &mut Findings<'_>) {
+    for (index, zone) in config.zone.iter().enumerate() {
+        let has_interface = config.interface.iter().any(|one| one.zone == zone.name);
+        let has_tunnel = config.wireguard.as_ref().is_some_and(|one| one.zone == zone.name);
+        if !has_interface && !has_tunnel {
+            let key = Key::top("zone").item(index).field("name");
+            let message = "a zone without members: no interface and no tunnel is in it";
+            findings.warning(&key, message, "the zone of an interface or of the tunnels");
+        }
+    }
+}
+
+/// Whether `earlier` matches every packet that `later` matches, seen without comparing networks: each of its
+/// conditions is absent or the same.
+fn hides(earlier: &Policy, later: &Policy) -> bool {
+    let zone = |earlier: &Name, later: &Name| earlier.as_str() == ANY_ZONE || earlier == later;
+    fn list<T: PartialEq>(earlier: &[T], later: &[T]) -> bool {
+        earlier.is_empty() || (!later.is_empty() && later.iter().all(|item| earlier.contains(item)))
+    }
+    let protocol = earlier.protocol.number();
+    zone(&earlier.from, &later.from)
+        && zone(&earlier.to, &later.to)
+        && (protocol.is_none() || protocol == later.protocol.number())
+        && list(&earlier.source, &later.source)
+        && list(&earlier.destination, &later.destination)
+        && list(&earlier.destination_port, &later.destination_port)
+        && list(&earlier.source_port, &later.source_port)
+        && list(&earlier.icmp_type, &later.icmp_type)
+        && list(&earlier.peer, &later.peer)
+}

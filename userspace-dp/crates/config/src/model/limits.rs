@@ -1,0 +1,89 @@
+//! `[limits]`: sizes of tables and queues, and rates.
+
+use crate::values::{Duration, Rate};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Sizes of tables and queues, and rates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(inline)]
+pub struct Limits {
+    /// Most WireGuard peers.
+    #[schemars(range(min = 1, max = 1048576), extend("x-unit" = "peers", "x-failure" = "A configuration with more peers is refused."))]
+    pub peers: u32,
+
+    /// Most policy rules.
+    #[schemars(range(min = 1, max = 1048576), extend("x-unit" = "rules", "x-failure" = "A configuration with more rules is refused."))]
+    pub policy_rules: u32,
+
+    /// Most routes mirrored from the kernel.
+    #[schemars(range(min = 16, max = 16777216), extend("x-unit" = "routes", "x-failure" = "Further routes are not used, which is counted and shown in `status`."))]
+    pub routes: u32,
+
+    /// Most neighbours mirrored from the kernel.
+    #[schemars(range(min = 16, max = 1048576), extend("x-unit" = "neighbours", "x-failure" = "Packets to further neighbours are dropped and counted."))]
+    pub neighbours: u32,
+
+    /// Packets that one worker holds while the kernel looks for their next hop's hardware address.
+    #[schemars(range(min = 1, max = 65536), extend("x-unit" = "packets per worker", "x-failure" = "Further packets are dropped and counted."))]
+    pub parked_packets: u32,
+
+    /// How long such a packet is held.
+    #[schemars(extend("x-failure" = "A packet held longer is dropped and counted. From 10ms to 10s."))]
+    pub park_time: Duration,
+
+    /// Frames that wait between each pair of workers, a power of two.
+    #[schemars(range(min = 64, max = 65536), extend("x-unit" = "frames", "x-failure" = "When full, the frame is dropped and counted."))]
+    pub handoff_ring: u32,
+
+    /// Commands that wait for a worker, a power of two.
+    #[schemars(range(min = 64, max = 65536), extend("x-unit" = "commands", "x-failure" = "When full, control tries again later; sessions are installed late."))]
+    pub command_ring: u32,
+
+    /// Events that wait for control per worker, a power of two.
+    #[schemars(range(min = 64, max = 65536), extend("x-unit" = "events", "x-failure" = "When full, the newest is dropped and counted."))]
+    pub event_ring: u32,
+
+    /// Handshake messages that wait for the handshake threads per worker, a power of two. At an eighth full
+    /// the gateway counts as under load and asks for cookies.
+    #[schemars(range(min = 64, max = 65536), extend("x-unit" = "messages", "x-failure" = "When full, the newest is dropped and counted; the peer tries again after 5s."))]
+    pub handshake_queue: u32,
+
+    /// Source addresses whose handshake rate is watched at one time.
+    #[schemars(range(min = 256, max = 1048576), extend("x-unit" = "sources", "x-failure" = "Under a flood from more sources, new ones share a bucket that is never fuller than theirs would be."))]
+    pub handshake_sources: u32,
+
+    /// Packets that wait in each direction between the workers and the TUN device, a power of two.
+    #[schemars(range(min = 64, max = 65536), extend("x-unit" = "packets", "x-failure" = "When full, packets for the gateway itself are dropped and counted."))]
+    pub tun_queue: u32,
+
+    /// Replies that the whole gateway sends per second: ICMP errors and TCP resets.
+    #[schemars(extend("x-failure" = "Above it packets are dropped without a reply, which is counted."))]
+    pub reply_rate: Rate,
+
+    /// Replies per second to one source address.
+    #[schemars(extend("x-failure" = "As with `reply_rate`; at most `reply_rate`."))]
+    pub reply_rate_per_source: Rate,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            peers: 16384,
+            policy_rules: 16384,
+            routes: 1_048_576,
+            neighbours: 16384,
+            parked_packets: 256,
+            park_time: Duration::from_secs(1),
+            handoff_ring: 2048,
+            command_ring: 1024,
+            event_ring: 4096,
+            handshake_queue: 1024,
+            handshake_sources: 16384,
+            tun_queue: 1024,
+            reply_rate: Rate::from_pps(10_000),
+            reply_rate_per_source: Rate::from_pps(100),
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The text behind a configuration: one or more files, merged into one tree that remembers where each value
+//! stands.
+//!
+//! Every file gets a range of one address space, its base; a value's span is its offset in its file plus that
+//! base. So one tree can hold values of several files, and serde errors, which carry spans, still name theirs.
+
+mod merge;
+
+use crate::diagnostic::Place;
+use crate::key::{Key, Step};
+use crate::text::Invalid;
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// The name of a file and its text.
+#[derive(Debug)]
+pub(crate) struct SourceFile {
+    /// Where it was read from.
+    pub(crate) path: PathBuf,
+    /// What it says.
+    pub(crate) text: String,
+}
+
+/// The merged tree over its files.
+pub(crate) struct Document<'t> {
+    files: &'t [SourceFile],
+    /// The tree.
+    pub(crate) root: DeTable<'t>,
+}
+
+/// A problem found while parsing or merging.
+pub(crate) struct Misfit {
+    /// The key; empty for bad syntax.
+    pub(crate) key: Key,
+    /// Where.
+    pub(crate) span: Range<usize>,
+    /// What is wrong and what would be right.
+    pub(crate) invalid: Invalid,
+}
+
+/// Reads `path` and, after it, the drop-ins beside it in name order.
+///
+/// # Errors
+/// The file or directory that could not be read, and why.
+pub(crate) fn read_files(path: &Path) -> Result<Vec<SourceFile>, (PathBuf, io::Error)> {
+    let mut files = vec![read_file(path)?];
+    let directory = path.with_extension("d");
+    let entries = match fs::read_dir(&directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(files),
+        Err(error) => return Err((directory, error)),
+    };
+    let mut drop_ins = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| (directory.clone(), error))?.path();
+        let hidden =
+            entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && entry.extension().is_some_and(|extension| extension == "toml") {
+            drop_ins.push(entry);
+        }
+    }
+    drop_ins.sort();
+    for drop_in in drop_ins {
+        files.push(read_file(&drop_in)?);
+    }
+    Ok(files)
+}
+
+/// Most bytes of one configuration file; far above 100,000 peers.
+const MAX_FILE: u64 = 64 << 20;
+
+fn read_file(path: &Path) -> Result<SourceFile, (PathBuf, io::Error)> {
+    let read = || {
+        let metadata = fs::metadata(path)?;
+        if !metadata.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
+        if metadata.len() > MAX_FILE {
+            return Err(io::Error::other("larger than 64 MiB"));
+        }
+        fs::read_to_string(path)
+    };
+    match read() {
+        Ok(text) => Ok(SourceFile { path: path.to_owned(), text }),
+        Err(error) => Err((path.to_owned(), error)),
+    }
+}
+
+impl<'t> Document<'t> {
+    /// Parses every file and merges them in order. What does not parse or fit is left out of the tree and
+    /// reported beside it.
+    pub(crate) fn new(files: &'t [SourceFile]) -> (Self, Vec<Misfit>) {
+        let mut misfits = Vec::new();
+        let mut document = Self { files, root: DeTable::new() };
+        let mut base = 0;
+        for file in files {
+            let (table, errors) = DeTable::parse_recoverable(&file.text);
+            misfits.extend(errors.into_iter().map(|error| syntax_misfit(&error, base)));
+            let table = merge::shift_table(table.into_inner(), base);
+            let before = misfits.len();
+            merge::merge(&mut document.root, table, &Key::default(), &mut misfits);
+            for misfit in misfits.iter_mut().skip(before) {
+                document.name_other_file(misfit);
+            }
+            // One more than the text, so that an error at its end is still its own.
+            base += file.text.len() + 1;
+        }
+        (document, misfits)
+    }
+
+    /// Completes a report of a key that is set twice with the place where it was set before.
+    fn name_other_file(&self, misfit: &mut Misfit) {
+        let first = self.find(&misfit.key).map(|span| self.place(&span, false));
+        if let Some(first) = first {
+            misfit.invalid.why = format!("set before, in {}:{}", first.file.display(), first.line);
+        }
+    }
+
+    /// The value at `key`.
+    pub(crate) fn value(&self, key: &Key) -> Option<&Spanned<DeValue<'t>>> {
+        let (first, rest) = key.steps().split_first()?;
+        let Step::Field(name) = first else { return None };
+        rest.iter().try_fold(self.root.get(name.as_str())?, |value, step| match step {
+            Step::Field(name) => value.get_ref().as_table()?.get(name.as_str()),
+            Step::Index(index) => value.get_ref().as_array()?.get(*index),
+        })
+    }
+
+    /// Where the value at `key` stands.
+    pub(crate) fn find(&self, key: &Key) -> Option<Range<usize>> {
+        self.value(key).map(Spanned::span)
+    }
+
+    /// Where `key` stands, or the nearest table or array around it.
+    pub(crate) fn find_around(&self, key: &Key) -> Range<usize> {
+        let mut key = key.clone();
+        loop {
+            if let Some(span) = self.find(&key) {
+                return span;
+            }
+            match key.split_last() {
+                Some((outer, _)) => key = outer,
+                None => return 0..0,
+            }
+        }
+    }
+
+    /// The text at `span`, if it is a short value on one line.
+    pub(crate) fn text(&self, span: &Range<usize>) -> Option<String> {
+        let (file, base) = self.file_of(span.start);
+        let text = file.text.get(span.start - base..span.end.checked_sub(base)?)?;
+        (!text.is_empty() && !text.contains('\n') && text.len() <= 200).then(|| text.to_owned())
+    }
+
+    /// Line, column and excerpt of `span`. With `cut`, the excerpt ends where the span does: what follows may
+    /// be a secret.
+    pub(crate) fn place(&self, span: &Range<usize>, cut: bool) -> Place {
+        let (file, base) = self.file_of(span.start);
+        let start = floor(&file.text, span.start - base);
+        let end = floor(&file.text, span.end.saturating_sub(base)).max(start);
+        let line_start = file.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let line_end =
+            file.text[start..].find('\n').map_or(file.text.len(), |length| start + length);
+        let shown_end = if cut { end.min(line_end) } else { line_end };
+        let line = file.text[..line_start].matches('\n').count() + 1;
+        let column = file.text[line_start..start].chars().count() + 1;
+        let width = file.text[start..end.min(line_end).max(start)].chars().count();
+        let excerpt = file.text[line_start..shown_end].trim_end_matches('\r').to_owned();
+        Place { file: file.path.clone(), line, column, excerpt, width }
+    }
+
+    /// The file that holds `offset`, and its base.
+    fn file_of(&self, offset: usize) -> (&'t SourceFile, usize) {
+        let mut base = 0;
+        let (last, others) = self.files.split_last().expect("a document has at least one file");
+        for file in others {
+            let next = base + file.text.len() + 1;
+            if offset < next {
+                return (file, base);
+            }
+            base = next;
+        }
+        (last, base)
+    }
+}
+
+/// The nearest character boundary at or before `offset`.
+fn floor(text: &str, offset: usize) -> usize {
+    let mut offset = offset.min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    offset
+}
+
+fn syntax_misfit(error: &toml::de::Error, base: usize) -> Misfit {
+    let span = error.span().unwrap_or(0..0);
+    let (why, allowed) = crate::text::split_expected(error.message());
+    let allowed = allowed.unwrap_or("TOML 1.0").to_owned();
+    Misfit {
+        key: Key::default(),
+        span: span.start + base..span.end + base,
+        invalid: Invalid::new(why, allowed),
+    }
+}
