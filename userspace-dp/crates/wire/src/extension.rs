@@ -30,6 +30,11 @@ pub struct Chain {
 }
 
 impl Chain {
+    /// No extension header: the upper layer follows at once.
+    const fn none(protocol: u8) -> Self {
+        Self { protocol, len: 0, fragment: Fragment::None, source_routed: false }
+    }
+
     pub(crate) const fn notes(&self) -> u8 {
         let routed = if self.source_routed { Notes::SOURCE_ROUTED } else { 0 };
         let walked = if self.len > 0 { Notes::EXTENSIONS } else { 0 };
@@ -37,58 +42,77 @@ impl Chain {
     }
 }
 
-/// True for the numbers that are extension headers (RFC 7045, section 4; ESP, which hides what
-/// follows, counts as an upper layer here).
-#[inline(always)]
-pub const fn is_extension(number: u8) -> bool {
-    matches!(
-        number,
-        protocol::HOP_BY_HOP
-            | protocol::ROUTING
-            | protocol::FRAGMENT
-            | protocol::AUTHENTICATION
-            | protocol::DESTINATION_OPTIONS
-            | protocol::MOBILITY
+/// An extension header that is walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extension {
+    HopByHop,
+    Destination,
+    Routing,
+    Fragment,
+    Authentication,
+}
+
+impl Extension {
+    /// What a number stands for: a header to walk, an upper layer (`None`; ESP, which hides what
+    /// follows, counts as one), or an extension header that RFC 7045 registers and nobody can skip.
+    #[inline(always)]
+    const fn of(number: u8) -> Result<Option<Self>, Malformed> {
+        match number {
+            protocol::HOP_BY_HOP => Ok(Some(Self::HopByHop)),
+            protocol::DESTINATION_OPTIONS => Ok(Some(Self::Destination)),
+            protocol::ROUTING => Ok(Some(Self::Routing)),
+            protocol::FRAGMENT => Ok(Some(Self::Fragment)),
+            protocol::AUTHENTICATION => Ok(Some(Self::Authentication)),
+            protocol::MOBILITY
             | protocol::HOST_IDENTITY
             | protocol::SHIM6
             | protocol::EXPERIMENT_1
-            | protocol::EXPERIMENT_2
-    )
+            | protocol::EXPERIMENT_2 => Err(Malformed::Ipv6ExtensionUnknown),
+            _ => Ok(None),
+        }
+    }
 }
 
 /// Walks the chain in `payload`, all that follows the IPv6 header; `first` is that header's next
 /// header. Ends at the upper layer, or behind the fragment header of a later fragment.
+#[inline(always)]
 pub fn walk(first: u8, payload: &[u8]) -> Result<Chain, Malformed> {
-    let mut chain =
-        Chain { protocol: first, len: 0, fragment: Fragment::None, source_routed: false };
+    match first {
+        protocol::TCP | protocol::UDP | protocol::ICMPV6 => Ok(Chain::none(first)),
+        _ => walk_headers(first, payload),
+    }
+}
+
+#[inline(never)]
+fn walk_headers(first: u8, payload: &[u8]) -> Result<Chain, Malformed> {
+    let mut chain = Chain::none(first);
     let mut fragment_header = false;
     let mut count = 0;
-    while is_extension(chain.protocol) {
+    while let Some(extension) = Extension::of(chain.protocol)? {
         if count == CHAIN_LIMIT {
             return Err(Malformed::Ipv6ExtensionChain);
         }
         let rest = payload.get(chain.len..).unwrap_or(&[]);
         let header = rest.first_chunk::<8>().ok_or(Malformed::Ipv6ExtensionTruncated)?;
         let [next, units, kind, segments_left, ..] = *header;
-        let len = match chain.protocol {
-            protocol::HOP_BY_HOP if count > 0 => return Err(Malformed::Ipv6ExtensionOrder),
-            protocol::HOP_BY_HOP | protocol::DESTINATION_OPTIONS => (usize::from(units) + 1) * 8,
-            protocol::ROUTING => {
+        let len = match extension {
+            Extension::HopByHop if count > 0 => return Err(Malformed::Ipv6ExtensionOrder),
+            Extension::HopByHop | Extension::Destination => (usize::from(units) + 1) * 8,
+            Extension::Routing => {
                 if kind == 0 && segments_left > 0 {
                     return Err(Malformed::Ipv6SourceRoute);
                 }
                 chain.source_routed |= segments_left > 0;
                 (usize::from(units) + 1) * 8
             }
-            protocol::FRAGMENT if fragment_header => return Err(Malformed::Ipv6ExtensionOrder),
-            protocol::FRAGMENT => {
+            Extension::Fragment if fragment_header => return Err(Malformed::Ipv6ExtensionOrder),
+            Extension::Fragment => {
                 fragment_header = true;
                 chain.fragment = fragment(header, rest.len(), payload.len())?;
                 FRAGMENT_LEN
             }
-            protocol::AUTHENTICATION if units == 0 => return Err(Malformed::Ipv6ExtensionLength),
-            protocol::AUTHENTICATION => (usize::from(units) + 2) * 4,
-            _ => return Err(Malformed::Ipv6ExtensionUnknown),
+            Extension::Authentication if units == 0 => return Err(Malformed::Ipv6ExtensionLength),
+            Extension::Authentication => (usize::from(units) + 2) * 4,
         };
         if len > rest.len() {
             return Err(Malformed::Ipv6ExtensionTruncated);
