@@ -19,7 +19,7 @@ readonly ROOT
 # clang: the XDP program; gcc, make, m4, pkg-config, libelf, zlib, libclang: the libxdp peer of the ring benches.
 readonly BUILD_PACKAGES=(ca-certificates clang gcc libc6-dev libclang-dev libelf-dev linux-libc-dev m4 make pkg-config zlib1g-dev)
 readonly LAB_PACKAGES=(busybox curl ethtool iperf3 iproute2 iputils-ping procps util-linux wireguard-go wireguard-tools)
-readonly BENCH_PACKAGES=(dpdk nftables)
+readonly BENCH_PACKAGES=(dpdk-dev nftables)
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }

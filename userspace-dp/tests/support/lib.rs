@@ -12,6 +12,7 @@ mod gateway;
 mod keys;
 mod network;
 mod settings;
+mod sites;
 mod traffic;
 mod tunnel;
 mod wireguard;
@@ -23,6 +24,7 @@ pub use keys::{KeyPair, preshared_key};
 pub use network::{Lab, LabOptions, Namespace, Topology};
 pub use rustix::process::Signal;
 pub use settings::{GatewaySettings, PeerSettings};
+pub use sites::{LEFT_HOST, RIGHT_HOST, Sites};
 pub use traffic::{Download, Iperf, PingReport, WebServer, continuous_ping, iperf, ping};
 pub use tunnel::{
     Family, GATEWAY_TUNNEL_V4, GATEWAY_TUNNEL_V6, GatewayKind, RunningGateway, SERVER_V4,

@@ -93,6 +93,17 @@ pub enum RunningGateway {
     Reference(Interface),
 }
 
+impl RunningGateway {
+    /// Process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        match self {
+            Self::Ringwall(gateway) => gateway.id(),
+            Self::Reference(interface) => interface.id(),
+        }
+    }
+}
+
 /// The scene. Fields end in the order in which they stand here.
 #[derive(Debug)]
 pub struct Tunnel {
@@ -205,15 +216,24 @@ fn start_gateway(
     kind: &GatewayKind,
     settings: &GatewaySettings,
 ) -> Result<RunningGateway> {
-    let middle = lab.namespace("gateway");
+    start_gateway_in(lab, &lab.namespace("gateway"), kind, settings)
+}
+
+/// Starts a gateway of any kind from the same settings.
+pub(crate) fn start_gateway_in(
+    lab: &Lab,
+    middle: &Namespace,
+    kind: &GatewayKind,
+    settings: &GatewaySettings,
+) -> Result<RunningGateway> {
     Ok(match kind {
         GatewayKind::Ringwall(program) => {
-            RunningGateway::Ringwall(RingwallGateway::start(program, lab, &middle, settings)?)
+            RunningGateway::Ringwall(RingwallGateway::start(program, lab, middle, settings)?)
         }
         GatewayKind::Reference(implementation) => {
             let interface = reference_settings(*implementation, settings);
             RunningGateway::Reference(
-                Interface::start(lab, &middle, &interface).context("the reference gateway")?,
+                Interface::start(lab, middle, &interface).context("the reference gateway")?,
             )
         }
     })
