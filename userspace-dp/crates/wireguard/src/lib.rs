@@ -1,17 +1,24 @@
 //! WireGuard without I/O and without a clock: handshakes, sessions, replay windows, timers, cookies.
 #![forbid(unsafe_code)]
 
+mod cookie;
 mod endpoint;
+mod gate;
 mod keypair;
 mod keys;
+mod message;
+mod noise;
 mod peer;
 mod protocol;
 mod rejected;
 mod sessions;
+mod tai64n;
 
 pub use endpoint::Endpoint;
+pub use gate::{Admitted, Arrival, Gate, GateSettings, Verdict};
 pub use keypair::{Keypair, Role};
 pub use keys::{KEY_LENGTH, KeyError, PresharedKey, PrivateKey, PublicKey, SymmetricKey};
+pub use message::Parsed;
 pub use peer::PeerHandle;
 pub use protocol::*;
 pub use rejected::Rejected;
@@ -20,3 +27,4 @@ pub use sessions::{
     Payload, PeerStatus, Received, SealTicket, Sessions, TimerEvent, framed_header, inner_mtu,
     message_length, padded_length,
 };
+pub use tai64n::Tai64N;

@@ -155,6 +155,16 @@ impl Sessions {
         self.peer(peer).is_some() && self.usable(peer.index(), now)
     }
 
+    /// Notes that a packet waits for the peer: without a session [`Sessions::poll_timers`] asks for a handshake.
+    /// False when the handle is stale.
+    pub fn want_session(&mut self, peer: PeerHandle, now: Time) -> bool {
+        let present = self.peer(peer).is_some();
+        if present && !self.usable(peer.index(), now) {
+            self.want_handshake(peer.index(), now);
+        }
+        present
+    }
+
     /// Where to send packets for the peer.
     #[inline]
     pub fn endpoint(&self, peer: PeerHandle) -> Option<Endpoint> {

@@ -1,0 +1,219 @@
+//! The gate before the handshake thread: nothing gets past it that did not pay in cheap checks.
+//!
+//! Workers share one gate by reference and call [`Gate::screen`] on every handshake message. It has only atomics
+//! and no locks, so its numbers hold for the gateway and not per worker. Order: the first MAC, then load, then
+//! under load the second MAC, then the rates; each step takes what the step before yields, so none can be left out.
+//! At the end stands an [`Admitted`] message, charged once, which the handshake thread consumes. The gate never
+//! does asymmetric cryptography (WireGuard paper, sections 5.3 and 5.4.4 to 5.4.7).
+
+mod cookies;
+mod limiter;
+mod load;
+
+#[cfg(test)]
+mod tests;
+
+use clock::{Rate, RateState, Time};
+use rand::CryptoRng;
+
+use self::cookies::Cookies;
+use self::limiter::{Limiter, Source};
+use self::load::Load;
+use crate::cookie::{mac1_key, mac1_matches, mac2_matches};
+use crate::message::{MAC_LENGTH, Parsed, SENDER, macs, word};
+use crate::protocol::{COOKIE_REPLY_LENGTH, INITIATION_LENGTH, RESPONSE_LENGTH};
+use crate::{Endpoint, PublicKey, Rejected};
+
+/// What the gate lets through.
+#[derive(Clone, Copy, Debug)]
+pub struct GateSettings {
+    /// Handshake messages of one source: an IPv4 address, or a /64 of IPv6.
+    pub per_source: Rate,
+    /// Handshake messages of all sources together: what the handshake thread is asked to bear.
+    pub gateway: Rate,
+    /// Handshake messages within a second from which on the gate asks for cookies.
+    pub load_threshold: u32,
+    /// Sources that the table can tell apart at once, rounded up to a power of two.
+    pub sources: usize,
+}
+
+impl GateSettings {
+    /// 4 a second and 8 at once per source; 100 a second and 256 at once in all; loaded from 25 a second on;
+    /// 4096 sources, 64 KiB.
+    pub const STANDARD: Self = Self {
+        per_source: Rate::new(4, 8),
+        gateway: Rate::new(100, 256),
+        load_threshold: 25,
+        sources: 4096,
+    };
+}
+
+/// Shared by all workers and the handshake thread.
+pub struct Gate {
+    mac1_key: [u8; 32],
+    cookies: Cookies,
+    load: Load,
+    limiter: Limiter,
+    cookie_reply_rate: Rate,
+    cookie_replies: RateState,
+}
+
+/// Where a handshake message arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// The worker whose queue it came by; it becomes the owner of a peer that has none.
+    pub worker: u32,
+    /// Its source, and our address.
+    pub endpoint: Endpoint,
+}
+
+/// What the gate makes of a message.
+#[derive(Debug)]
+pub enum Verdict {
+    /// For the handshake thread.
+    Admitted(Admitted),
+    /// We are loaded and the sender has to show first that it is where it says: send it this. Not charged.
+    CookieReply([u8; COOKIE_REPLY_LENGTH]),
+    /// Drop it.
+    Rejected(Rejected),
+}
+
+/// A handshake message that passed the gate: the price of one expensive step. Neither `Clone` nor `Copy`.
+#[derive(Debug)]
+pub struct Admitted {
+    message: Handshake,
+    arrival: Arrival,
+}
+
+/// A handshake message by value, so that it can cross to another thread.
+#[derive(Debug)]
+pub(crate) enum Handshake {
+    Initiation([u8; INITIATION_LENGTH]),
+    Response([u8; RESPONSE_LENGTH]),
+    CookieReply([u8; COOKIE_REPLY_LENGTH]),
+}
+
+impl Admitted {
+    /// Where it arrived.
+    pub const fn arrival(&self) -> Arrival {
+        self.arrival
+    }
+
+    pub(crate) fn open(self) -> (Handshake, Arrival) {
+        (self.message, self.arrival)
+    }
+}
+
+/// The first MAC is right: the sender knows our public key.
+struct Mac1Ok<'a, const N: usize>(&'a [u8; N]);
+
+/// The sender may cost us a handshake step: it is where it says, as far as load makes us ask, and within its rate.
+struct Charged<'a, const N: usize>(&'a [u8; N]);
+
+impl Gate {
+    /// The gate of the gateway with this public key. Draws its boot secrets from `rng`.
+    pub fn new(
+        public_key: &PublicKey,
+        settings: &GateSettings,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Self {
+        Self {
+            mac1_key: mac1_key(public_key),
+            cookies: Cookies::new(public_key, rng),
+            load: Load::new(settings.load_threshold),
+            limiter: Limiter::new(settings.per_source, settings.gateway, settings.sources, rng),
+            cookie_reply_rate: settings.gateway,
+            cookie_replies: RateState::new(),
+        }
+    }
+
+    /// Judges a handshake message.
+    pub fn screen(&self, message: Parsed<'_>, arrival: Arrival, now: Time) -> Verdict {
+        let judged = match message {
+            Parsed::Initiation(bytes) => self
+                .judge(bytes, &arrival, now)
+                .map(|charged| charged.map(|Charged(bytes)| Handshake::Initiation(*bytes))),
+            Parsed::Response(bytes) => self
+                .judge(bytes, &arrival, now)
+                .map(|charged| charged.map(|Charged(bytes)| Handshake::Response(*bytes))),
+            Parsed::CookieReply(bytes) => {
+                self.judge_cookie_reply(&arrival, now).map(|()| Ok(Handshake::CookieReply(*bytes)))
+            }
+        };
+        match judged {
+            Ok(Ok(message)) => Verdict::Admitted(Admitted { message, arrival }),
+            Ok(Err(CookieWanted(reply))) => Verdict::CookieReply(reply),
+            Err(cause) => Verdict::Rejected(cause),
+        }
+    }
+
+    /// Tells the gate how full the queue to the handshake thread is. From an eighth on the gateway is loaded.
+    pub fn report_queue(&self, waiting: usize, capacity: usize, now: Time) {
+        self.load.report_queue(waiting, capacity, now);
+    }
+
+    /// Whether senders have to show a cookie at present.
+    pub fn is_loaded(&self, now: Time) -> bool {
+        self.load.is_loaded(now)
+    }
+
+    fn judge<'a, const N: usize>(
+        &self,
+        message: &'a [u8; N],
+        arrival: &Arrival,
+        now: Time,
+    ) -> Result<Result<Charged<'a, N>, CookieWanted>, Rejected> {
+        let source = Source::of(&arrival.endpoint)?;
+        let checked = self.check_mac1(message)?;
+        self.load.note_handshake(now);
+        if self.load.is_loaded(now)
+            && let Some(wanted) = self.ask_for_cookie(&checked, arrival, now)
+        {
+            return Ok(Err(wanted));
+        }
+        self.charge(checked, source, now).map(Ok)
+    }
+
+    fn check_mac1<'a, const N: usize>(
+        &self,
+        message: &'a [u8; N],
+    ) -> Result<Mac1Ok<'a, N>, Rejected> {
+        let matches = mac1_matches(message, &self.mac1_key);
+        if matches { Ok(Mac1Ok(message)) } else { Err(Rejected::Mac1Invalid) }
+    }
+
+    /// The reply to send when the message shows no valid cookie.
+    fn ask_for_cookie<const N: usize>(
+        &self,
+        Mac1Ok(message): &Mac1Ok<'_, N>,
+        arrival: &Arrival,
+        now: Time,
+    ) -> Option<CookieWanted> {
+        let [current, previous] = self.cookies.valid_for(&arrival.endpoint, now);
+        if mac2_matches(message, &current) || mac2_matches(message, &previous) {
+            return None;
+        }
+        let mac1: &[u8; MAC_LENGTH] = macs(message).1;
+        Some(CookieWanted(self.cookies.reply(word(message, SENDER), current, mac1)))
+    }
+
+    fn charge<'a, const N: usize>(
+        &self,
+        Mac1Ok(message): Mac1Ok<'a, N>,
+        source: Source,
+        now: Time,
+    ) -> Result<Charged<'a, N>, Rejected> {
+        self.limiter.charge(source, now).map(|()| Charged(message))
+    }
+
+    /// A cookie reply bears no MAC; only the handshake thread can tell whether it answers anything. It has a rate of
+    /// its own, so that forged ones cannot use up the rate of handshakes.
+    fn judge_cookie_reply(&self, arrival: &Arrival, now: Time) -> Result<(), Rejected> {
+        Source::of(&arrival.endpoint)?;
+        let admitted = self.cookie_replies.take(&self.cookie_reply_rate, now);
+        if admitted { Ok(()) } else { Err(Rejected::GatewayRateLimited) }
+    }
+}
+
+/// The sender has to come back with a cookie.
+struct CookieWanted([u8; COOKIE_REPLY_LENGTH]);
