@@ -1,5 +1,6 @@
 //! The control thread: what it knows of the kernel and of the configuration, and what it tells the workers.
 
+pub mod http;
 pub mod neighbour_keeper;
 pub mod netlink;
 pub mod routing;

@@ -44,6 +44,8 @@ pub struct WorkerCounters {
     pub injected: Counter,
     /// Replies built by the gateway (ICMP errors, resets).
     pub replies: Counter,
+    /// Replies that were due but not sent, because the reply rate was spent.
+    pub replies_limited: Counter,
     /// Handshake messages passed to the handshake thread.
     pub handshakes_admitted: Counter,
     /// Cookie replies sent to sources that had to prove their address.
@@ -84,6 +86,7 @@ impl WorkerCounters {
             punted: Counter::new(),
             injected: Counter::new(),
             replies: Counter::new(),
+            replies_limited: Counter::new(),
             handshakes_admitted: Counter::new(),
             cookie_replies: Counter::new(),
             commands: Counter::new(),
@@ -100,7 +103,7 @@ impl WorkerCounters {
 
     /// Counts `packets` dropped for `reason`.
     #[inline]
-    pub fn drop(&self, reason: Reason, packets: u64) {
+    pub fn count_drop(&self, reason: Reason, packets: u64) {
         if let Some(counter) = self.drops.get(reason as usize) {
             counter.add(packets);
         }
@@ -131,7 +134,7 @@ mod tests {
     fn a_drop_is_counted_under_its_reason_and_no_other() {
         let counters = WorkerCounters::new();
         for reason in Reason::all() {
-            counters.drop(reason, 1);
+            counters.count_drop(reason, 1);
             assert_eq!(counters.dropped(reason), 1, "{}", reason.name());
         }
         assert_eq!(counters.dropped_total(), Reason::all().count() as u64);

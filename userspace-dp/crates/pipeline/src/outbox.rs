@@ -1,0 +1,184 @@
+//! Where finished packets wait for the worker loop to move them on.
+//!
+//! Every queue has a fixed capacity and is allocated at the start. What does not fit is a counted drop of the
+//! newest; what was accepted stays in order.
+
+use std::collections::VecDeque;
+
+use arrayvec::ArrayVec;
+use io::{Burst, FramePool, Port};
+use route::InterfaceId;
+use telemetry::{Reason, WorkerCounters};
+
+use crate::handshake::HandshakeEvent;
+use crate::packet::{Ingress, Outgoing};
+use crate::snapshot::{PortId, WorkerId};
+
+/// Events for the control thread that one burst may cause.
+pub const EVENTS_MAX: usize = 64;
+
+/// What the control thread should know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ControlEvent {
+    /// Packets wait for this next hop to answer.
+    NeighbourMissing(InterfaceId, core::net::IpAddr),
+    /// Packets went to this next hop lately.
+    NeighbourUsed(InterfaceId, core::net::IpAddr),
+    /// A framed application message of a peer that is configured for it.
+    ApplicationMessage(crate::snapshot::PeerIndex),
+}
+
+/// Finished packets of one worker.
+#[derive(Debug)]
+pub struct Outbox {
+    ports: Box<[VecDeque<Outgoing>]>,
+    capacity: usize,
+    /// Packets for other workers, with the worker.
+    pub hand_off: VecDeque<(WorkerId, Ingress)>,
+    /// Packets for the kernel.
+    pub punt: VecDeque<Outgoing>,
+    /// Events for the control thread.
+    pub events: ArrayVec<ControlEvent, EVENTS_MAX>,
+    /// Handshake datagrams and requests for the handshake thread.
+    pub handshakes: VecDeque<HandshakeEvent>,
+}
+
+impl Outbox {
+    /// An outbox for `ports` devices that keeps up to `capacity` frames for each.
+    pub fn new(ports: usize, capacity: usize) -> Self {
+        Self {
+            ports: (0..ports).map(|_| VecDeque::with_capacity(capacity)).collect(),
+            capacity,
+            hand_off: VecDeque::with_capacity(capacity),
+            punt: VecDeque::with_capacity(capacity),
+            events: ArrayVec::new(),
+            handshakes: VecDeque::with_capacity(capacity),
+        }
+    }
+
+    /// Queues a frame for `port`; a full queue drops it, counted.
+    pub fn transmit(&mut self, port: PortId, outgoing: Outgoing, sink: &mut Sink<'_>) {
+        match self.ports.get_mut(usize::from(port.0)) {
+            Some(queue) if queue.len() < self.capacity => queue.push_back(outgoing),
+            Some(_) | None => sink.discard(outgoing.frame, Reason::TransmitRingFull),
+        }
+    }
+
+    /// Queues a packet for another worker; a full queue drops it, counted.
+    pub fn hand_off(&mut self, worker: WorkerId, packet: Ingress, sink: &mut Sink<'_>) {
+        if self.hand_off.len() < self.capacity {
+            self.hand_off.push_back((worker, packet));
+        } else {
+            sink.discard(packet.frame, Reason::HandOffRingFull);
+        }
+    }
+
+    /// Queues a packet for the kernel; a full queue drops it, counted.
+    pub fn punt(&mut self, outgoing: Outgoing, sink: &mut Sink<'_>) {
+        if self.punt.len() < self.capacity {
+            self.punt.push_back(outgoing);
+        } else {
+            sink.discard(outgoing.frame, Reason::SlowPathFull);
+        }
+    }
+
+    /// Notes an event; without room it is lost and counted.
+    pub fn event(&mut self, event: ControlEvent, counters: &WorkerCounters) {
+        if self.events.try_push(event).is_err() {
+            counters.events_lost.bump();
+        }
+    }
+
+    /// Notes that packets wait for a next hop.
+    pub fn neighbour_missing(
+        &mut self,
+        interface: InterfaceId,
+        address: core::net::IpAddr,
+        counters: &WorkerCounters,
+    ) {
+        self.event(ControlEvent::NeighbourMissing(interface, address), counters);
+    }
+
+    /// Queues an event for the handshake thread; without room it is lost and counted.
+    pub fn handshake(&mut self, event: HandshakeEvent, counters: &WorkerCounters) {
+        if self.handshakes.len() < self.capacity {
+            self.handshakes.push_back(event);
+        } else {
+            counters.count_drop(Reason::WgHandshakeQueueFull, 1);
+        }
+    }
+
+    /// Whether frames wait for `port`.
+    pub fn waits_for(&self, port: PortId) -> bool {
+        self.ports.get(usize::from(port.0)).is_some_and(|queue| !queue.is_empty())
+    }
+
+    /// Moves what `device` has room for onto its transmit ring, oldest first. Calls `sent` with the arrival
+    /// time of each burst's first frame and the number and bytes of its frames.
+    pub fn flush(
+        &mut self,
+        port: PortId,
+        device: &mut impl Port,
+        mut sent: impl FnMut(clock::Time, u64, u64),
+    ) {
+        let Some(queue) = self.ports.get_mut(usize::from(port.0)) else { return };
+        while let Some(first) = queue.front() {
+            let arrived = first.arrived;
+            let mut burst = Burst::new();
+            let mut times = ArrayVec::<clock::Time, { io::BURST }>::new();
+            while !burst.is_full() {
+                let Some(outgoing) = queue.pop_front() else { break };
+                times.push(outgoing.arrived);
+                burst.push(outgoing.frame);
+            }
+            let bytes: u64 = burst.iter().map(|frame| frame.len() as u64).sum();
+            let queued = device.transmit(&mut burst);
+            let left: u64 = burst.iter().map(|frame| frame.len() as u64).sum();
+            if queued > 0 {
+                sent(arrived, queued as u64, bytes - left);
+            }
+            let stuck = !burst.is_empty();
+            while let (Some(frame), Some(arrived)) = (burst.pop(), times.pop()) {
+                queue.push_front(Outgoing { frame, arrived });
+            }
+            if stuck {
+                return;
+            }
+        }
+    }
+
+    /// Frames in all queues.
+    pub fn frames(&self) -> usize {
+        self.ports.iter().map(VecDeque::len).sum::<usize>() + self.hand_off.len() + self.punt.len()
+    }
+
+    /// Gives every frame back, counted as dropped at the end.
+    pub fn clear(&mut self, sink: &mut Sink<'_>) {
+        for outgoing in self.ports.iter_mut().flat_map(|queue| queue.drain(..)) {
+            sink.discard(outgoing.frame, Reason::Shutdown);
+        }
+        for (_, packet) in self.hand_off.drain(..) {
+            sink.discard(packet.frame, Reason::Shutdown);
+        }
+        for outgoing in self.punt.drain(..) {
+            sink.discard(outgoing.frame, Reason::Shutdown);
+        }
+    }
+}
+
+/// Where frames go that go nowhere: back to the pool, counted.
+#[derive(Debug)]
+pub struct Sink<'a> {
+    /// The worker's free frames.
+    pub pool: &'a mut FramePool,
+    /// The worker's counters.
+    pub counters: &'a WorkerCounters,
+}
+
+impl Sink<'_> {
+    /// Drops the packet in `frame` for `reason`.
+    pub fn discard(&mut self, frame: io::Frame, reason: Reason) {
+        self.counters.count_drop(reason, 1);
+        self.pool.put(frame);
+    }
+}

@@ -1,0 +1,199 @@
+//! The outer path to a peer: addresses, ports, the way out, and the link header.
+//!
+//! Found once and kept per peer until the endpoint or anything that routing depends on changes; then a packet's
+//! outer headers are a few stores.
+
+use core::net::{IpAddr, SocketAddr};
+
+use io::Frame;
+use route::{InterfaceId, NextHop, NextHopKind, Resolution};
+use telemetry::Reason;
+use wire::{Addresses, Ecn, Family, Mac, ethernet, ipv4, ipv6, protocol, udp};
+use wireguard::Endpoint;
+
+use crate::next_hop;
+use crate::packet::Verdict;
+use crate::process::Context;
+use crate::snapshot::{InterfaceKind, PortId, Snapshot};
+
+/// Where tunnel packets to one endpoint leave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OuterPath {
+    endpoint: Endpoint,
+    generation: u64,
+    addresses: Addresses,
+    source_port: u16,
+    destination_port: u16,
+    /// The largest outer IP packet.
+    mtu: u16,
+    link: Link,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Link {
+    Ready(PortId, ethernet::Repr),
+    /// The next hop's MAC address is not known yet.
+    Awaits(InterfaceId, IpAddr),
+}
+
+/// Hop limit of outer headers.
+const OUTER_HOP_LIMIT: u8 = 64;
+
+impl OuterPath {
+    /// Finds the way to `endpoint`.
+    pub(crate) fn find(endpoint: Endpoint, context: &Context<'_>) -> Result<Self, Reason> {
+        let snapshot = context.snapshot;
+        let remote = endpoint.remote();
+        let hop = look_up(remote, context).ok_or(Reason::NoRoute)?;
+        match hop.kind {
+            NextHopKind::Unicast => {}
+            NextHopKind::Local => return Err(Reason::TunnelLoop),
+            NextHopKind::Blackhole => return Err(Reason::RouteBlackhole),
+            NextHopKind::Unreachable => return Err(Reason::RouteUnreachable),
+            NextHopKind::Prohibit => return Err(Reason::RouteProhibit),
+        }
+        let egress = snapshot.interface(hop.interface).ok_or(Reason::EgressUnattached)?;
+        match egress.kind {
+            InterfaceKind::Port { .. } => {}
+            InterfaceKind::Tunnel => return Err(Reason::TunnelLoop),
+            InterfaceKind::Unattached => return Err(Reason::EgressUnattached),
+        }
+        let by_interface = match remote {
+            SocketAddr::V4(_) => egress.address4.map(IpAddr::V4),
+            SocketAddr::V6(_) => egress.address6.map(IpAddr::V6),
+        };
+        // The address that the peer reached us at, as long as it is still ours.
+        let local = endpoint.local().filter(|local| is_local(*local, snapshot));
+        let source = local.or(hop.preferred_source).or(by_interface).ok_or(Reason::NoRoute)?;
+        let addresses = Addresses::new(source, remote.ip()).ok_or(Reason::NoRoute)?;
+        Ok(Self {
+            endpoint,
+            generation: snapshot.path_generation,
+            addresses,
+            source_port: snapshot.tunnel.listen_port,
+            destination_port: remote.port(),
+            mtu: hop.mtu.unwrap_or(egress.mtu).min(egress.mtu),
+            link: link(hop, remote.ip(), &addresses, snapshot)?,
+        })
+    }
+
+    /// Whether this is still the way to `endpoint`.
+    #[inline]
+    pub(crate) fn holds(&self, endpoint: &Endpoint, snapshot: &Snapshot) -> bool {
+        self.generation == snapshot.path_generation && self.endpoint == *endpoint
+    }
+
+    /// The largest inner packet: what is left of the path's MTU after outer headers, data header and tag.
+    #[inline]
+    pub(crate) fn inner_mtu(&self) -> usize {
+        let v6 = self.addresses.family() == Family::V6;
+        wireguard::inner_mtu(usize::from(self.mtu), v6)
+    }
+
+    /// Puts UDP, IP and link header in front of the datagram in `frame`. `class` is DSCP and ECN.
+    #[inline]
+    pub(crate) fn wrap(&self, frame: &mut Frame, class: u8, snapshot: &Snapshot) -> Verdict {
+        if self.put_ip(frame, class).is_none() {
+            return Verdict::Drop(Reason::NoHeadroom);
+        }
+        match &self.link {
+            Link::Awaits(interface, address) => Verdict::AwaitNeighbour(*interface, *address),
+            Link::Ready(port, header) => {
+                let room = frame.push_front(header.header_len()).ok();
+                match room.and_then(|room| header.emit(room).ok()) {
+                    Some(_) => {
+                        debug_assert!(snapshot.ports.get(usize::from(port.0)).is_some());
+                        Verdict::Forward(*port)
+                    }
+                    None => Verdict::Drop(Reason::NoHeadroom),
+                }
+            }
+        }
+    }
+
+    fn put_ip(&self, frame: &mut Frame, class: u8) -> Option<()> {
+        let datagram =
+            udp::Repr { source_port: self.source_port, destination_port: self.destination_port };
+        match self.addresses {
+            Addresses::V4 { source, destination } => {
+                frame.push_front(ipv4::HEADER_LEN + udp::HEADER_LEN).ok()?;
+                let data = frame.data_mut();
+                // The tag covers the payload; a zero checksum says that there is none (RFC 768).
+                datagram.emit_without_checksum(data.get_mut(ipv4::HEADER_LEN..)?).ok()?;
+                let header = ipv4::Repr {
+                    source,
+                    destination,
+                    protocol: protocol::UDP,
+                    ttl: OUTER_HOP_LIMIT,
+                    traffic_class: class,
+                    identification: 0,
+                    dont_fragment: false,
+                };
+                header.emit(data).ok()?;
+            }
+            Addresses::V6 { source, destination } => {
+                frame.push_front(ipv6::HEADER_LEN + udp::HEADER_LEN).ok()?;
+                let data = frame.data_mut();
+                datagram.emit(data.get_mut(ipv6::HEADER_LEN..)?, &self.addresses).ok()?;
+                let header = ipv6::Repr {
+                    source,
+                    destination,
+                    next_header: protocol::UDP,
+                    hop_limit: OUTER_HOP_LIMIT,
+                    traffic_class: class,
+                    flow_label: 0,
+                };
+                header.emit(data).ok()?;
+            }
+        }
+        Some(())
+    }
+}
+
+/// The class of outer headers around data: no DSCP, ECN by RFC 6040.
+#[inline]
+pub(crate) fn data_class(inner: Ecn) -> u8 {
+    wire::ecn::encapsulate(inner).bits()
+}
+
+/// The class of outer headers around handshake messages.
+pub(crate) const HANDSHAKE_CLASS: u8 = wireguard::HANDSHAKE_DSCP << 2;
+
+fn link(
+    hop: &NextHop,
+    destination: IpAddr,
+    addresses: &Addresses,
+    snapshot: &Snapshot,
+) -> Result<Link, Reason> {
+    let version = match addresses.family() {
+        Family::V4 => 0x40,
+        Family::V6 => 0x60,
+    };
+    match snapshot.neighbours.resolve(hop, destination) {
+        Resolution::Known(mac) => {
+            let (port, header) = next_hop::header(hop.interface, mac, &[version], snapshot)?;
+            Ok(Link::Ready(port, header))
+        }
+        Resolution::Pending | Resolution::Unknown | Resolution::Failed => {
+            // The interface must be one of ours even while the neighbour is not known.
+            next_hop::header(hop.interface, Mac::ZERO, &[version], snapshot)?;
+            Ok(Link::Awaits(hop.interface, hop.gateway.unwrap_or(destination)))
+        }
+    }
+}
+
+fn look_up<'s>(remote: SocketAddr, context: &Context<'s>) -> Option<&'s NextHop> {
+    let fib = &context.snapshot.fib;
+    let hash = context.hash_seed as u32 ^ u32::from(remote.port());
+    match remote.ip() {
+        IpAddr::V4(address) => fib.lookup4(address, hash),
+        IpAddr::V6(address) => fib.lookup6(address, hash),
+    }
+}
+
+fn is_local(address: IpAddr, snapshot: &Snapshot) -> bool {
+    match address {
+        IpAddr::V4(address) => snapshot.locals.contains4(address),
+        IpAddr::V6(address) => snapshot.locals.contains6(address),
+    }
+}

@@ -1,0 +1,188 @@
+//! The endpoint for Prometheus and health checks: `GET /metrics`, `/healthz`, `/readyz`.
+//!
+//! One connection at a time, on a thread of its own, each bounded in bytes and time: a scraper that stalls
+//! delays the next scrape and nothing else. It only reads; there is nothing to change through it.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+/// The longest request that is read, headers included.
+const REQUEST_MAX: usize = 4096;
+/// How long a client may take to send its request or to take the answer.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What the endpoint tells.
+pub trait Health: Send + Sync + 'static {
+    /// Every metric in the OpenMetrics text format.
+    fn metrics(&self) -> String;
+    /// Whether the process works at all; the text says what is wrong.
+    fn healthy(&self) -> Result<(), String>;
+    /// Whether the gateway forwards; the text says what is missing.
+    fn ready(&self) -> Result<(), String>;
+}
+
+/// A running endpoint.
+pub struct Endpoint {
+    address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Endpoint {
+    /// Listens on `address` and answers from `health` until dropped.
+    pub fn start(address: SocketAddr, health: Arc<dyn Health>) -> Result<Self> {
+        let listener = TcpListener::bind(address)
+            .with_context(|| format!("telemetry.listen: cannot listen on {address}"))?;
+        let address = listener.local_addr()?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::Builder::new()
+            .name("rw-metrics".into())
+            .spawn(move || serve(&listener, health.as_ref(), &stopped))?;
+        Ok(Self { address, stop, thread: Some(thread) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // A connection to ourselves ends the wait for the next one.
+        let _ = TcpStream::connect_timeout(&self.address, Duration::from_millis(200));
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(listener: &TcpListener, health: &dyn Health, stop: &AtomicBool) {
+    for stream in listener.incoming() {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        // A failed accept (out of descriptors) or a client that went away concerns nobody else.
+        if let Ok(stream) = stream {
+            let _ = answer(stream, health);
+        }
+    }
+}
+
+fn answer(mut stream: TcpStream, health: &dyn Health) -> std::io::Result<()> {
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    let (status, kind, body) = match read_request(&mut stream) {
+        Err(status) => (status, TEXT, String::new()),
+        Ok((method, _)) if method != "GET" => ("405 Method Not Allowed", TEXT, String::new()),
+        Ok((_, path)) => match path.as_str() {
+            "/metrics" => ("200 OK", OPEN_METRICS, health.metrics()),
+            "/healthz" => told(health.healthy()),
+            "/readyz" => told(health.ready()),
+            _ => ("404 Not Found", TEXT, "try /metrics, /healthz or /readyz\n".into()),
+        },
+    };
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    )?;
+    stream.write_all(body.as_bytes())
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+fn told(state: Result<(), String>) -> (&'static str, &'static str, String) {
+    match state {
+        Ok(()) => ("200 OK", TEXT, "ok\n".into()),
+        Err(what) => ("503 Service Unavailable", TEXT, what + "\n"),
+    }
+}
+
+/// Method and path of the request, or the status that refuses it.
+fn read_request(stream: &mut TcpStream) -> Result<(String, String), &'static str> {
+    let mut buffer = [0; REQUEST_MAX];
+    let mut length = 0;
+    let deadline = Instant::now() + TIMEOUT;
+    loop {
+        let mut headers = [httparse::EMPTY_HEADER; 32];
+        let mut request = httparse::Request::new(&mut headers);
+        match request.parse(&buffer[..length]) {
+            Err(_) => return Err("400 Bad Request"),
+            Ok(httparse::Status::Complete(_)) => {
+                let method = request.method.unwrap_or_default().to_owned();
+                let path = request.path.unwrap_or_default();
+                return Ok((method, path.split('?').next().unwrap_or_default().to_owned()));
+            }
+            Ok(httparse::Status::Partial) if length == buffer.len() => {
+                return Err("431 Request Header Fields Too Large");
+            }
+            Ok(httparse::Status::Partial) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                // A time of zero is refused by the socket, as it should be: the time is over.
+                let bounded = stream.set_read_timeout(Some(left));
+                match bounded.and_then(|()| stream.read(&mut buffer[length..])) {
+                    Ok(0) | Err(_) => return Err("408 Request Timeout"),
+                    Ok(count) => length += count,
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Sick;
+
+    impl Health for Sick {
+        fn metrics(&self) -> String {
+            "# EOF\n".into()
+        }
+        fn healthy(&self) -> Result<(), String> {
+            Ok(())
+        }
+        fn ready(&self) -> Result<(), String> {
+            Err("no worker is alive".into())
+        }
+    }
+
+    fn ask(request: &str) -> String {
+        let endpoint = Endpoint::start("127.0.0.1:0".parse().unwrap(), Arc::new(Sick)).unwrap();
+        let mut stream = TcpStream::connect(endpoint.address()).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    #[test]
+    fn metrics_and_health_are_told() {
+        assert!(ask("GET /metrics HTTP/1.1\r\n\r\n").ends_with("# EOF\n"));
+        assert!(ask("GET /healthz HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 200"));
+    }
+
+    #[test]
+    fn a_gateway_that_is_not_ready_says_what_is_missing() {
+        let answer = ask("GET /readyz?verbose=1 HTTP/1.1\r\n\r\n");
+        assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("no worker"), "{answer}");
+    }
+
+    #[test]
+    fn other_paths_methods_and_noise_are_refused() {
+        assert!(ask("GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404"));
+        assert!(ask("POST /metrics HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405"));
+        assert!(ask("\u{1}\u{2}\r\n\r\n").starts_with("HTTP/1.1 400"));
+        let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(REQUEST_MAX));
+        assert!(ask(&long).starts_with("HTTP/1.1 431"));
+    }
+}

@@ -1,0 +1,11 @@
+//! The worker threads and what holds them together: pinning, rings between threads, waking, publication of
+//! snapshots, the slow path, and the guard against allocation on the packet path.
+
+pub mod alloc_guard;
+pub mod mesh;
+pub mod pin;
+pub mod publish;
+pub mod shared;
+pub mod slow_path;
+pub mod wake;
+pub mod worker;

@@ -1,0 +1,145 @@
+//! The thread between the workers and the kernel's own network stack.
+//!
+//! Traffic of the gateway itself through tunnels (a ping of the tunnel address, a routing daemon) passes a TUN
+//! device. Each packet there is a system call, so this thread makes them and workers only see rings. It is the
+//! last member of the hand-off mesh and owns frames of its own. Nothing from here blocks a worker: full rings
+//! drop the newest and count it.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clock::{Clock, Monotonic};
+use io::{FramePool, Tun};
+use pipeline::{Entry, Ingress};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use telemetry::{Reason, WorkerCounters};
+
+use super::mesh::MeshSeat;
+use super::wake::Sleeper;
+
+/// Packets moved in one direction before the other gets its turn.
+const QUOTA: usize = 64;
+/// The longest sleep, so that the end is noticed without a wake-up.
+const SLEEP: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+
+/// The slow path's belongings; [`SlowPath::run`] is its thread.
+pub struct SlowPath {
+    /// The device.
+    pub tun: Tun,
+    /// Its place in the mesh.
+    pub seat: MeshSeat,
+    /// How it is woken.
+    pub sleeper: Sleeper,
+    /// Its frames.
+    pub pool: FramePool,
+    /// Its counters; this thread is their writer.
+    pub counters: Arc<crossbeam_utils::CachePadded<WorkerCounters>>,
+    /// How many workers there are.
+    pub workers: usize,
+    /// Set when the gateway ends.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl SlowPath {
+    /// Moves packets until the gateway ends, then gives the frames back.
+    pub fn run(mut self) {
+        while !self.stop.load(Ordering::Relaxed) {
+            self.seat.settle(&mut self.pool);
+            let moved = self.to_kernel() + self.from_kernel();
+            self.seat.wake_touched();
+            self.counters.frames_free.set(self.pool.len() as u64);
+            self.counters.frames_owed.set(self.seat.owed() as u64);
+            if moved == 0 {
+                self.sleep();
+            }
+        }
+        let pool = &mut self.pool;
+        self.seat.drain(|frame| pool.put(frame));
+    }
+
+    fn to_kernel(&mut self) -> usize {
+        let Self { seat, tun, pool, counters, .. } = self;
+        seat.take_over(QUOTA, |packet| {
+            counters.taken_over.bump();
+            match tun.write(packet.frame.data()) {
+                Ok(true) => counters.punted.bump(),
+                Ok(false) => counters.count_drop(Reason::SlowPathFull, 1),
+                Err(_) => counters.count_drop(Reason::SlowPathError, 1),
+            }
+            pool.put(packet.frame);
+        })
+    }
+
+    fn from_kernel(&mut self) -> usize {
+        for moved in 0..QUOTA {
+            let Some(mut frame) = self.pool.take() else { return moved };
+            let room = frame.tailroom();
+            // The room is what the frame says it has, so extending by it cannot fail.
+            let read = match frame.extend_back(room) {
+                Ok(buffer) => self.tun.read(buffer),
+                Err(_) => Ok(None),
+            };
+            match read {
+                Ok(Some(length)) => frame.truncate(length),
+                // No packet, or the device is down: nothing to move.
+                Ok(None) | Err(_) => {
+                    self.pool.put(frame);
+                    return moved;
+                }
+            }
+            self.counters.injected.bump();
+            let worker = worker_of(frame.data(), self.workers);
+            let packet = Ingress { frame, entry: Entry::Local, arrived: Monotonic.now(), hops: 0 };
+            if let Err(packet) = self.seat.hand_over(worker, packet) {
+                self.counters.count_drop(Reason::HandOffRingFull, 1);
+                self.pool.put(packet.frame);
+            }
+        }
+        QUOTA
+    }
+
+    fn sleep(&self) {
+        self.sleeper.announce();
+        if !self.seat.has_arrivals() {
+            let mut waits = [
+                PollFd::from_borrowed_fd(self.tun.as_fd(), PollFlags::IN),
+                PollFd::from_borrowed_fd(self.sleeper.as_fd(), PollFlags::IN),
+            ];
+            // Interrupted or not: the loop looks for work again.
+            let _ = poll(&mut waits, Some(&SLEEP));
+        }
+        self.sleeper.awake();
+    }
+}
+
+/// Spreads packets over the workers by their addresses, so that one conversation stays in order. The worker
+/// hands the packet to the peer's owner if it is another.
+fn worker_of(packet: &[u8], workers: usize) -> usize {
+    let addresses = match packet.first().map(|byte| byte >> 4) {
+        Some(4) => packet.get(12..20),
+        Some(6) => packet.get(8..40),
+        _ => None,
+    };
+    let sum = addresses.unwrap_or_default().iter().fold(0usize, |sum, &byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
+    sum % workers.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_of_one_pair_of_addresses_go_to_one_worker_and_pairs_spread() {
+        let packet = |last: u8| {
+            let mut packet = [0u8; 20];
+            packet[0] = 0x45;
+            packet[19] = last;
+            worker_of(&packet, 4)
+        };
+        assert_eq!(packet(7), packet(7));
+        let used: std::collections::BTreeSet<_> = (0..=255).map(packet).collect();
+        assert_eq!(used.len(), 4);
+        assert_eq!(worker_of(&[], 4), 0);
+    }
+}

@@ -1,0 +1,306 @@
+//! A worker: one pinned thread, one queue of every device, one loop.
+//!
+//! Each turn goes: commands, then for every device reap, refill and receive, then the packets that others handed
+//! over, then timers, then transmit and wake-ups. [`Worker::turn`] takes the time as an argument and the devices
+//! behind [`io::Port`], so the same loop runs over memory under a virtual clock.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use clock::Time;
+use io::{Burst, Census, FramePool, Port};
+use pipeline::handshake::{HandshakeEvent, PeerCommand};
+use pipeline::{
+    Arrivals, Context, ControlEvent, Entry, Ingress, Outbox, PortId, ReplyBudget, Sink, StageTimer,
+    Timed, Untimed, WorkerId, WorkerState,
+};
+use rtrb::{Consumer, Producer};
+use telemetry::{Reason, WorkerCounters};
+
+use super::mesh::MeshSeat;
+use super::publish::Subscriber;
+use super::shared::{WorkerReport, WorkerShared};
+use super::wake::Waker;
+
+/// Commands carried out in one turn: an unbounded drain would stall the rings.
+const COMMANDS_PER_TURN: usize = 64;
+/// One burst in this many has its stages timed.
+const TIMED_ONE_IN: u64 = 64;
+/// Hand-over rings are drained up to this many packets a turn.
+const TAKE_OVER_PER_TURN: usize = io::BURST;
+
+/// A queue of a device that this worker serves.
+pub struct Device<P> {
+    /// The device.
+    pub port: PortId,
+    /// The queue.
+    pub queue: P,
+}
+
+/// The rings between a worker and the threads that it works for.
+pub struct Mailboxes {
+    /// What the handshake thread wants done.
+    pub commands: Consumer<PeerCommand>,
+    /// What the handshake thread should know.
+    pub handshakes: Producer<HandshakeEvent>,
+    /// Wakes the handshake thread.
+    pub handshake_waker: Waker,
+    /// What the control thread should know.
+    pub events: Producer<ControlEvent>,
+    /// Wakes the control thread.
+    pub control_waker: Waker,
+}
+
+/// A worker and all that it owns.
+pub struct Worker<P> {
+    /// Its number.
+    pub id: WorkerId,
+    /// How many workers there are.
+    pub workers: u16,
+    /// Where it reads the snapshot.
+    pub snapshots: Subscriber,
+    /// What it shares with the watchdog and with readers.
+    pub shared: Arc<WorkerShared>,
+    /// The budget of replies of the gateway.
+    pub reply_budget: Arc<ReplyBudget>,
+    /// Keys the choice among next hops.
+    pub hash_seed: u64,
+    /// What moves.
+    pub body: Body<P>,
+}
+
+/// The parts of a worker that a turn changes.
+pub struct Body<P> {
+    /// Its queues.
+    pub devices: Vec<Device<P>>,
+    /// Its free frames.
+    pub pool: FramePool,
+    /// Sessions and packets that wait.
+    pub state: WorkerState,
+    /// Finished packets.
+    pub outbox: Outbox,
+    /// Its place among the workers; the slow path is the member after the last worker.
+    pub seat: MeshSeat,
+    /// Its rings.
+    pub mailboxes: Mailboxes,
+}
+
+impl<P: Port> Worker<P> {
+    /// One turn of the loop at `now`; `clock` times sampled stages. How many packets and commands were handled.
+    pub fn turn(&mut self, now: Time, clock: &impl clock::Clock) -> usize {
+        let context = Context {
+            snapshot: self.snapshots.current(),
+            now,
+            reply_budget: &self.reply_budget,
+            worker: self.id,
+            workers: self.workers,
+            hash_seed: self.hash_seed,
+        };
+        self.body.turn(&context, &self.shared.counters, clock)
+    }
+
+    /// Gives every frame that waits back to the pool and empties the incoming rings: the end.
+    pub fn drain(&mut self) {
+        let Body { pool, outbox, state, seat, .. } = &mut self.body;
+        let mut sink = Sink { pool, counters: &self.shared.counters };
+        outbox.clear(&mut sink);
+        state.clear(&mut sink);
+        seat.drain(|frame| pool.put(frame));
+        self.shared.ended.store(true, Ordering::Release);
+    }
+
+    /// What only the worker itself knows.
+    pub fn report(&self) -> WorkerReport {
+        let snapshot = self.snapshots.last();
+        let sessions = self.body.state.sessions();
+        let peers = snapshot.tunnel.peers.iter().flatten();
+        WorkerReport {
+            census: self.body.census(),
+            queues: self.body.devices.iter().map(|device| (device.port, device.queue.statistics())).collect(),
+            peers: peers.filter_map(|peer| Some((peer.id, sessions.status(peer.id)?))).collect(),
+        }
+    }
+}
+
+impl<P: Port> Body<P> {
+    fn turn(
+        &mut self,
+        context: &Context<'_>,
+        counters: &WorkerCounters,
+        clock: &impl clock::Clock,
+    ) -> usize {
+        counters.turns.bump();
+        counters.generation.set(context.snapshot.generation);
+        self.seat.settle(&mut self.pool);
+        let mut handled = self.carry_out_commands(context, counters);
+        handled += self.receive(context, counters, clock);
+        handled += self.take_over(context, counters, clock);
+        let mut sink = Sink { pool: &mut self.pool, counters };
+        self.state.poll(context, &mut sink, &mut self.outbox);
+        self.deliver(context, counters, clock);
+        counters.frames_free.set(self.pool.len() as u64);
+        counters.frames_held.set((self.state.frames_held() + self.outbox.frames()) as u64);
+        counters.frames_owed.set(self.seat.owed() as u64);
+        handled
+    }
+
+    fn carry_out_commands(&mut self, context: &Context<'_>, counters: &WorkerCounters) -> usize {
+        for done in 0..COMMANDS_PER_TURN {
+            let Ok(command) = self.mailboxes.commands.pop() else { return done };
+            let mut sink = Sink { pool: &mut self.pool, counters };
+            self.state.command(command, context, &mut sink, &mut self.outbox);
+        }
+        COMMANDS_PER_TURN
+    }
+
+    fn receive(
+        &mut self,
+        context: &Context<'_>,
+        counters: &WorkerCounters,
+        clock: &impl clock::Clock,
+    ) -> usize {
+        let mut handled = 0;
+        for position in 0..self.devices.len() {
+            let Some(device) = self.devices.get_mut(position) else { break };
+            device.queue.reap(&mut self.pool);
+            device.queue.refill(&mut self.pool);
+            let mut burst = Burst::new();
+            let received = device.queue.receive(&mut burst);
+            if received == 0 {
+                continue;
+            }
+            let entry = Entry::Port(device.port);
+            let mut arrivals = Arrivals::new();
+            let mut bytes = 0;
+            for frame in burst {
+                bytes += frame.len() as u64;
+                arrivals.push(Ingress { frame, entry, arrived: context.now, hops: 0 });
+            }
+            counters.received_packets.add(received as u64);
+            counters.received_bytes.add(bytes);
+            handled += received;
+            self.process(&mut arrivals, context, counters, clock);
+        }
+        handled
+    }
+
+    fn take_over(
+        &mut self,
+        context: &Context<'_>,
+        counters: &WorkerCounters,
+        clock: &impl clock::Clock,
+    ) -> usize {
+        let mut arrivals = Arrivals::new();
+        let taken = self.seat.take_over(TAKE_OVER_PER_TURN, |packet| arrivals.push(packet));
+        if taken > 0 {
+            counters.taken_over.add(taken as u64);
+            self.process(&mut arrivals, context, counters, clock);
+        }
+        taken
+    }
+
+    fn process(
+        &mut self,
+        arrivals: &mut Arrivals,
+        context: &Context<'_>,
+        counters: &WorkerCounters,
+        clock: &impl clock::Clock,
+    ) {
+        if counters.bursts.read() % TIMED_ONE_IN == 0 {
+            self.process_with(arrivals, context, counters, &mut Timed::start(|| clock.now()));
+        } else {
+            self.process_with(arrivals, context, counters, &mut Untimed);
+        }
+    }
+
+    fn process_with(
+        &mut self,
+        arrivals: &mut Arrivals,
+        context: &Context<'_>,
+        counters: &WorkerCounters,
+        timer: &mut impl StageTimer,
+    ) {
+        let mut sink = Sink { pool: &mut self.pool, counters };
+        self.state.process(arrivals, context, &mut sink, &mut self.outbox, timer);
+    }
+
+    /// Moves finished packets onto rings: devices, other workers, the slow path; then events.
+    fn deliver(
+        &mut self,
+        context: &Context<'_>,
+        counters: &WorkerCounters, clock: &impl clock::Clock) {
+        for device in &mut self.devices {
+            let queue = &mut device.queue;
+            self.outbox.flush(device.port, queue, |arrived, packets, bytes| {
+                counters.transmitted_packets.add(packets);
+                counters.transmitted_bytes.add(bytes);
+                let waited = clock.now().since(arrived).as_nanos();
+                counters.latency.record(u64::try_from(waited).unwrap_or(u64::MAX), packets);
+            });
+            queue.kick();
+        }
+        self.hand_over(context, counters);
+        self.seat.wake_touched();
+        self.tell(counters);
+    }
+
+    fn hand_over(&mut self, context: &Context<'_>, counters: &WorkerCounters) {
+        while let Some((worker, packet)) = self.outbox.hand_off.pop_front() {
+            match self.seat.hand_over(usize::from(worker.0), packet) {
+                Ok(()) => counters.handed_over.bump(),
+                Err(packet) => {
+                    counters.count_drop(Reason::HandOffRingFull, 1);
+                    self.pool.put(packet.frame);
+                }
+            }
+        }
+        let slow_path = usize::from(context.workers);
+        while let Some(outgoing) = self.outbox.punt.pop_front() {
+            let pipeline::Outgoing { frame, arrived } = outgoing;
+            let packet = Ingress { frame, entry: Entry::Local, arrived, hops: 0 };
+            match self.seat.hand_over(slow_path, packet) {
+                Ok(()) => counters.punted.bump(),
+                Err(packet) => {
+                    counters.count_drop(Reason::SlowPathFull, 1);
+                    self.pool.put(packet.frame);
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, counters: &WorkerCounters) {
+        let mut told = false;
+        while let Some(event) = self.outbox.handshakes.pop_front() {
+            told = true;
+            if self.mailboxes.handshakes.push(event).is_err() {
+                counters.count_drop(Reason::WgHandshakeQueueFull, 1);
+            }
+        }
+        if told {
+            self.mailboxes.handshake_waker.wake();
+        }
+        let mut told = false;
+        for event in self.outbox.events.drain(..) {
+            told = true;
+            if self.mailboxes.events.push(event).is_err() {
+                counters.events_lost.bump();
+            }
+        }
+        if told {
+            self.mailboxes.control_waker.wake();
+        }
+    }
+
+    /// Whether packets or commands wait, so that sleeping would be wrong.
+    pub fn has_work(&self) -> bool {
+        self.seat.has_arrivals()
+            || !self.mailboxes.commands.is_empty()
+            || self.devices.iter().any(|device| self.outbox.waits_for(device.port))
+    }
+
+    /// Where this worker's frames are, hand-off rings aside.
+    pub fn census(&self) -> Census {
+        let devices: Census = self.devices.iter().map(|device| device.queue.census()).sum();
+        devices + self.pool.census() + self.state.census() + Census::held(self.outbox.frames() as u64)
+    }
+}
