@@ -132,4 +132,6 @@ impl Port for AfXdpPort {
 }
 
 #[cfg(test)]
+pub(crate) mod lab;
+#[cfg(test)]
 mod tests;

@@ -215,8 +215,13 @@ impl<P: Port> Port for Faulty<P> {
     }
 
     fn reap(&mut self, pool: &mut FramePool) -> usize {
+        let reaped = self.port.reap(pool);
         let surplus = self.spare.len().saturating_sub(self.reserve);
-        self.port.reap(pool) + pool.move_from(&mut self.spare, surplus)
+        let missing = self.reserve.saturating_sub(self.spare.len());
+        // Dropped packets' frames go back; those that went out as duplicates are replaced.
+        let returned = pool.move_from(&mut self.spare, surplus);
+        self.spare.move_from(pool, missing);
+        reaped + returned
     }
 
     fn refill(&mut self, pool: &mut FramePool) -> usize {

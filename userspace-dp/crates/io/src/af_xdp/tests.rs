@@ -1,12 +1,10 @@
-mod lab;
-
 use std::thread;
 use std::time::Duration;
 
+use super::lab::{PacketSocket, Steering, in_namespace, region, veth, wait_until};
 use super::*;
 use crate::memory::Station;
 use crate::port::BURST;
-use lab::{PacketSocket, Steering, in_namespace, region, veth, wait_until};
 
 /// An Ethernet frame of a local experimental type with `body` and a number.
 fn packet(number: u64, length: usize) -> Vec<u8> {
@@ -54,7 +52,7 @@ fn exchange(attached: Attached, queues: &[u32]) {
         for (number, length) in [22, 60, 61, 590, 1514].into_iter().enumerate() {
             let sent = packet(number as u64, length);
             assert!(left.send(&sent).unwrap());
-            assert_eq!(receive_ours(&mut right, 1), [sent.clone()]);
+            assert_eq!(receive_ours(&mut right, 1), std::slice::from_ref(&sent));
             assert!(right.send(&sent).unwrap());
             assert_eq!(receive_ours(&mut left, 1), [sent]);
         }
@@ -154,6 +152,44 @@ fn two_devices_of_two_queues_share_one_region_and_account_for_every_frame() {
         drop((left, right));
         (pool.census() + umem.census()).audit(&umem).unwrap();
         assert_eq!(umem.census().lost, 0);
+    });
+}
+
+/// Sockets whose modes differ cannot share a registration: here one takes large packets.
+#[test]
+fn frames_cross_between_sockets_that_could_not_share_a_registration() {
+    in_namespace(|| {
+        veth("x0", "x1", 1500);
+        veth("y0", "y1", 1500);
+        let steering = [
+            Steering::attach("x1", Attached::Native, false),
+            Steering::attach("y0", Attached::Native, false),
+        ];
+        let (umem, mut pool) = region(16_384);
+        let config = lab::config("x1", 0, Attached::Native);
+        let mut from = AfXdpPort::open(&umem, &mut pool, &config).unwrap();
+        let config =
+            SocketConfig { scatter_gather: true, ..lab::config("y1", 0, Attached::Native) };
+        let mut to = AfXdpPort::open(&umem, &mut pool, &config).unwrap();
+        assert!(!from.obtained().shared && !to.obtained().shared);
+        let mut source = host("x0", 0, Attached::Native);
+        let mut sink = host("y0", 0, Attached::Native);
+        steering[0].steer(0, &from);
+        steering[1].steer(0, sink.port());
+        let mut burst = Burst::new();
+        for number in 0..1000 {
+            assert!(source.send(&packet(number, 200)).unwrap());
+            let mut got = None;
+            wait_until("the packet", || {
+                forward(&mut from, &mut to, &mut pool, &mut burst);
+                got = sink.receive().filter(|bytes| ours(bytes));
+                got.is_some()
+            });
+            assert_eq!(got, Some(packet(number, 200)));
+        }
+        let parts = from.census() + to.census() + Census::held(burst.len() as u64);
+        (parts + pool.census() + umem.census()).audit(&umem).unwrap();
+        burst.drain(..).for_each(|frame| pool.put(frame));
     });
 }
 
