@@ -4,6 +4,7 @@
 mod cookie;
 mod endpoint;
 mod gate;
+mod handshakes;
 mod keypair;
 mod keys;
 mod message;
@@ -16,6 +17,9 @@ mod tai64n;
 
 pub use endpoint::Endpoint;
 pub use gate::{Admitted, Arrival, Gate, GateSettings, Verdict};
+pub use handshakes::{
+    HandshakeSettings, HandshakeStatistics, Handshakes, Initiation, Outcome, PeerError, RetryEvent,
+};
 pub use keypair::{Keypair, Role};
 pub use keys::{KEY_LENGTH, KeyError, PresharedKey, PrivateKey, PublicKey, SymmetricKey};
 pub use message::Parsed;

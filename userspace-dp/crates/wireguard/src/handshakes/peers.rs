@@ -1,0 +1,180 @@
+//! The peers that the handshake engine knows, by handle and by public key.
+
+use std::collections::HashMap;
+
+use clock::Time;
+
+use crate::cookie::{Cookie, mac1_key};
+use crate::message::MAC_LENGTH;
+use crate::noise::AwaitingResponse;
+use crate::noise::curve::{Curve, KeyObject};
+use crate::noise::hash::Secret;
+use crate::protocol::COOKIE_LIFETIME;
+use crate::{PeerHandle, PresharedKey, PublicKey, Tai64N};
+
+/// Why a peer was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PeerError {
+    /// There is a peer with this public key.
+    #[error("the public key belongs to another peer already")]
+    Duplicate,
+    /// The public key is the gateway's.
+    #[error("the public key is the gateway's own")]
+    OwnKey,
+    /// The public key is a point of small order, with which no secret can be shared.
+    #[error("the public key is not a key that a secret can be shared with")]
+    WeakKey,
+    /// As many peers as the table holds.
+    #[error("the peer table is full")]
+    TableFull,
+}
+
+/// What the engine keeps of a peer.
+pub(super) struct Peer {
+    pub(super) public: PublicKey,
+    pub(super) preshared: PresharedKey,
+    pub(super) static_static: Secret,
+    pub(super) mac1_key: [u8; 32],
+    /// The worker that its indices name.
+    pub(super) owner: Option<u32>,
+    /// The latest timestamp accepted from it.
+    pub(super) latest: Option<Tai64N>,
+    /// The latest timestamp sent to it.
+    pub(super) stamped: Option<Tai64N>,
+    pub(super) accepted_at: Option<Time>,
+    pub(super) initiated_at: Option<Time>,
+    pub(super) awaiting: Option<Awaiting>,
+    cookie: Option<(Cookie, Time)>,
+    /// The first MAC of the last message to it, which a cookie reply has to answer.
+    pub(super) mac1_sent: Option<[u8; MAC_LENGTH]>,
+}
+
+/// An initiation that has no answer so far.
+pub(super) struct Awaiting {
+    pub(super) index: u32,
+    pub(super) state: AwaitingResponse,
+    /// When the first of this row of initiations was sent.
+    pub(super) began: Time,
+    pub(super) retry_at: Time,
+    /// The peer made a session with us meanwhile: take an answer, but do not ask again.
+    pub(super) superseded: bool,
+}
+
+impl Peer {
+    /// The cookie to show, while it is fresh.
+    pub(super) fn cookie(&self, now: Time) -> Option<&Cookie> {
+        self.cookie
+            .as_ref()
+            .filter(|(_, received)| now < *received + COOKIE_LIFETIME)
+            .map(|(cookie, _)| cookie)
+    }
+
+    pub(super) fn keep_cookie(&mut self, cookie: Cookie, now: Time) {
+        self.cookie = Some((cookie, now));
+    }
+}
+
+/// Peers in places that are used again under the next generation.
+pub(super) struct Peers {
+    places: Vec<Place>,
+    free: Vec<u32>,
+    by_key: HashMap<PublicKey, PeerHandle>,
+    capacity: usize,
+    /// The latest timestamps of peers that were removed: taking a peer out of the configuration and in again must
+    /// not make its old initiations acceptable.
+    departed: HashMap<PublicKey, Tai64N>,
+}
+
+struct Place {
+    generation: u32,
+    peer: Option<Peer>,
+}
+
+impl Peers {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            places: Vec::new(),
+            free: Vec::new(),
+            by_key: HashMap::new(),
+            capacity,
+            departed: HashMap::new(),
+        }
+    }
+
+    pub(super) fn add(
+        &mut self,
+        curve: &mut Curve,
+        own: &KeyObject,
+        public: PublicKey,
+        preshared: Option<PresharedKey>,
+    ) -> Result<PeerHandle, PeerError> {
+        if public == *own.public() {
+            return Err(PeerError::OwnKey);
+        }
+        if self.by_key.contains_key(&public) {
+            return Err(PeerError::Duplicate);
+        }
+        let static_static = curve.agree(own, public.as_bytes()).map_err(|_| PeerError::WeakKey)?;
+        let handle = self.place()?;
+        let place = &mut self.places[handle.index() as usize];
+        place.peer = Some(Peer {
+            public,
+            preshared: preshared.unwrap_or(PresharedKey::NONE),
+            static_static,
+            mac1_key: mac1_key(&public),
+            owner: None,
+            latest: self.departed.remove(&public),
+            stamped: None,
+            accepted_at: None,
+            initiated_at: None,
+            awaiting: None,
+            cookie: None,
+            mac1_sent: None,
+        });
+        self.by_key.insert(public, handle);
+        Ok(handle)
+    }
+
+    /// Takes a peer out. Its handle resolves to nothing from here on.
+    pub(super) fn remove(&mut self, handle: PeerHandle) -> Option<Peer> {
+        let place = self.places.get_mut(handle.index() as usize)?;
+        let peer = place.peer.take_if(|_| place.generation == handle.generation())?;
+        place.generation = place.generation.wrapping_add(1);
+        self.free.push(handle.index());
+        self.by_key.remove(&peer.public);
+        if let Some(latest) = peer.latest {
+            self.departed.insert(peer.public, latest);
+        }
+        Some(peer)
+    }
+
+    pub(super) fn get(&self, handle: PeerHandle) -> Option<&Peer> {
+        let place = self.places.get(handle.index() as usize)?;
+        place.peer.as_ref().filter(|_| place.generation == handle.generation())
+    }
+
+    pub(super) fn get_mut(&mut self, handle: PeerHandle) -> Option<&mut Peer> {
+        let place = self.places.get_mut(handle.index() as usize)?;
+        place.peer.as_mut().filter(|_| place.generation == handle.generation())
+    }
+
+    pub(super) fn by_key(&self, public: &PublicKey) -> Option<PeerHandle> {
+        self.by_key.get(public).copied()
+    }
+
+    pub(super) fn handles(&self) -> impl Iterator<Item = PeerHandle> {
+        self.by_key.values().copied()
+    }
+
+    fn place(&mut self) -> Result<PeerHandle, PeerError> {
+        if let Some(index) = self.free.pop() {
+            return Ok(PeerHandle::new(index, self.places[index as usize].generation));
+        }
+        let index = u32::try_from(self.places.len()).map_err(|_| PeerError::TableFull)?;
+        if self.places.len() >= self.capacity {
+            return Err(PeerError::TableFull);
+        }
+        self.places.push(Place { generation: 0, peer: None });
+        Ok(PeerHandle::new(index, 0))
+    }
+}
