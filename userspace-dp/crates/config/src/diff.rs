@@ -3,8 +3,8 @@
 use crate::model::Config;
 use crate::schema::{is_live, schema};
 use crate::values::PublicKey;
-use serde_json::Value;
-use std::collections::BTreeMap;
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The difference between the configuration in effect and a new one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -85,62 +85,55 @@ fn diff_peers(old: &Config, new: &Config, changes: &mut Changes) {
     changes.peers_removed = old.keys().filter(|key| !new.contains_key(key)).copied().collect();
 }
 
-/// Sorts every other changed key by whether a reload takes it over.
+/// Sorts every other changed key by whether a reload takes it over. A table that comes or goes is named whole.
 fn diff_keys(old: &Config, new: &Config, changes: &mut Changes) {
     let schema = schema();
-    let (old_keys, new_keys) = (flattened(old), flattened(new));
-    let keys = old_keys.keys().chain(new_keys.keys().filter(|key| !old_keys.contains_key(*key)));
-    for key in keys.filter(|key| old_keys.get(*key) != new_keys.get(*key)) {
-        let list =
-            if is_live(&schema, key) { &mut changes.reloaded } else { &mut changes.restart_needed };
-        list.push(key.clone());
+    let (old_tables, new_tables) = (tables(old), tables(new));
+    let names: BTreeSet<&String> = old_tables.keys().chain(new_tables.keys()).collect();
+    for name in names {
+        let (Some(old), Some(new)) = (old_tables.get(name), new_tables.get(name)) else {
+            changes.restart_needed.push(name.clone());
+            continue;
+        };
+        let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        for key in keys.into_iter().filter(|key| old.get(*key) != new.get(*key)) {
+            let live = is_live(&schema, name, key);
+            let list = if live { &mut changes.reloaded } else { &mut changes.restart_needed };
+            list.push(format!("{name}.{key}"));
+        }
     }
     if own_secret(old) != own_secret(new) {
         changes.restart_needed.push("wireguard.private_key_file (its content)".to_owned());
     }
-    changes.reloaded.sort();
-    changes.restart_needed.sort();
 }
 
 fn own_secret(config: &Config) -> Option<&crate::Secret> {
     config.wireguard.as_ref()?.private_key.as_ref()
 }
 
-/// Every key with its value, save peers, zones, sets and rules, which are compared as wholes. Interfaces are
-/// named by name: `interface.eth0.rx_ring`.
-fn flattened(config: &Config) -> BTreeMap<String, Value> {
-    let mut keys = BTreeMap::new();
-    let Ok(Value::Object(sections)) = serde_json::to_value(config) else { return keys };
+/// Every table with its keys and values, save peers, zones, sets and rules, which are compared as wholes.
+/// Interfaces are named `interface.eth0`.
+fn tables(config: &Config) -> BTreeMap<String, Map<String, Value>> {
+    let mut tables = BTreeMap::new();
+    let Ok(Value::Object(sections)) = serde_json::to_value(config) else { return tables };
     for (section, value) in sections {
         match (section.as_str(), value) {
             ("zone" | "set" | "policy", _) => {}
+            (_, Value::Object(mut table)) => {
+                table.remove("peer");
+                tables.insert(section, table);
+            }
             ("interface", Value::Array(interfaces)) => {
-                for interface in interfaces {
-                    let name = interface.get("name").and_then(Value::as_str).unwrap_or_default();
-                    flatten(&format!("interface.{name}"), &interface, &mut keys);
+                for (interface, table) in config.interface.iter().zip(interfaces) {
+                    let table = table.as_object().cloned().unwrap_or_default();
+                    tables.insert(format!("interface.{}", interface.name), table);
                 }
             }
-            ("wireguard", Value::Object(mut wireguard)) => {
-                wireguard.remove("peer");
-                flatten("wireguard", &Value::Object(wireguard), &mut keys);
-            }
-            (_, value) => flatten(&section, &value, &mut keys),
+            // The version: there is only one.
+            (_, _) => {}
         }
     }
-    keys
-}
-
-fn flatten(prefix: &str, value: &Value, keys: &mut BTreeMap<String, Value>) {
-    match value {
-        Value::Object(table) => {
-            for (name, value) in table {
-                flatten(&format!("{prefix}.{name}"), value, keys);
-            }
-        }
-        scalar => {
-            keys.insert(prefix.to_owned(), scalar.clone());
-        }
-    }
+    tables
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use crate::key::{Key, Step};
 use crate::source::{Document, Misfit};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use toml::Spanned;
+use toml::de::DeValue;
 
 /// The problems found so far in one document.
 pub(crate) struct Findings<'d> {
@@ -139,7 +141,8 @@ impl<'d> Findings<'d> {
 
     fn about(&mut self, severity: Severity, key: &Key, message: String, allowed: String) {
         let key = self.original(key);
-        let value = self.document.find(&key).and_then(|span| self.document.text(&span));
+        let value = self.document.value(&key).filter(|value| !holds_tables(value.get_ref()));
+        let value = value.and_then(|value| self.document.text(&value.span()));
         let span = self.document.find_around(&key);
         self.push(severity, &key, &span, value, message, allowed, false);
     }
@@ -158,10 +161,14 @@ impl<'d> Findings<'d> {
         allowed: String,
         cut: bool,
     ) {
-        // A table header is no value worth repeating.
-        let value = value.filter(|value| !value.starts_with('['));
         let place = Some(self.document.place(span, cut));
         let (key, allowed) = (key.to_string(), (!allowed.is_empty()).then_some(allowed));
         self.found.push((span.start, Diagnostic { severity, key, value, message, allowed, place }));
     }
+}
+
+/// Whether a value is a table or a list of them: not worth repeating.
+fn holds_tables(value: &DeValue<'_>) -> bool {
+    let is_table = |item: &Spanned<DeValue<'_>>| item.get_ref().is_table();
+    value.is_table() || value.as_array().is_some_and(|items| items.iter().any(is_table))
 }

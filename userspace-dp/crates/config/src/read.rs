@@ -77,10 +77,10 @@ impl<'a, 'd> Reader<'a, 'd> {
     fn wireguard(&mut self, root: &mut DeTable<'d>) -> Option<Wireguard> {
         let mut section = root.remove("wireguard")?;
         let key = Key::top("wireguard");
-        let peers: Vec<Peer> = match section.get_mut() {
-            DeValue::Table(table) => self.list(table, "peer", &key),
-            _ => Vec::new(),
-        };
+        let mut peers: Vec<Peer> = Vec::new();
+        if let DeValue::Table(table) = section.get_mut() {
+            peers = self.list(table, "peer", &key);
+        }
         let wireguard = self.read::<Wireguard>(section, &key)?;
         Some(Wireguard { peer: peers, ..wireguard })
     }

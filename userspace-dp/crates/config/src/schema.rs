@@ -17,19 +17,16 @@ pub fn schema() -> Value {
     schema.to_value()
 }
 
-/// Whether a reload takes over a change of `key`, such as `telemetry.log_level` or `interface.eth0.zone`.
-pub(crate) fn is_live(schema: &Value, key: &str) -> bool {
-    let live = |node: &Value| node.get("x-reload") == Some(&Value::Bool(true));
-    let property = |node: &Value, name: &str| node.get("properties")?.get(name).cloned();
-    let (section, rest) = key.split_once('.').unwrap_or((key, ""));
-    let Some(section) = property(schema, section) else { return false };
-    let table = match section.get("items") {
-        Some(items) => items,
-        None => &section,
-    };
-    // The last step, since an item of a list may be named with dots.
-    let name = rest.rsplit('.').next().unwrap_or(rest);
-    live(&section) || property(table, name).is_some_and(|property| live(&property))
+/// Whether a reload takes over a change of `key` in `table`, such as `zone` in `interface.eth0`.
+pub(crate) fn is_live(schema: &Value, table: &str, key: &str) -> bool {
+    let (section, _) = table.split_once('.').unwrap_or((table, ""));
+    let section = schema.get("properties").and_then(|sections| sections.get(section));
+    let table = section.and_then(|section| section.get("items")).or(section);
+    let key = table.and_then(|table| table.get("properties")?.get(key));
+    [section, key]
+        .into_iter()
+        .flatten()
+        .any(|node| node.get("x-reload") == Some(&Value::Bool(true)))
 }
 
 /// TOML has no null: an optional key is absent.

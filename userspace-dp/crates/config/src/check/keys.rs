@@ -101,17 +101,14 @@ fn examine(metadata: &Metadata) -> Result<(), Unusable> {
 }
 
 fn failed(error: &io::Error) -> Unusable {
-    match error.kind() {
-        io::ErrorKind::NotFound => {
-            Unusable { message: "no such file".to_owned(), allowed: Remedy::Make }
-        }
-        io::ErrorKind::PermissionDenied => Unusable {
-            message: "this user may not read the file".to_owned(),
-            allowed: Remedy::Other("run as the user that the daemon runs as"),
-        },
-        _ => Unusable {
-            message: format!("cannot be read: {error}"),
-            allowed: Remedy::Other("a readable file"),
-        },
+    let kind = error.kind();
+    if kind == io::ErrorKind::NotFound {
+        return Unusable { message: "no such file".to_owned(), allowed: Remedy::Make };
     }
+    if kind == io::ErrorKind::PermissionDenied {
+        let allowed = Remedy::Other("run as the user that the daemon runs as");
+        return Unusable { message: "this user may not read the file".to_owned(), allowed };
+    }
+    let allowed = Remedy::Other("a readable file");
+    Unusable { message: format!("cannot be read: {error}"), allowed }
 }
