@@ -25,6 +25,8 @@ use crate::port::{Burst, Kick, Port, PortStatistics};
 use crate::queue::Queue;
 use crate::umem::Umem;
 pub(crate) use socket::Socket;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use socket::far_ends;
 
 pub use config::{Attached, BusyPoll, RingSizes, SocketConfig, ZeroCopy};
 pub use error::{NoZeroCopy, OpenError, Step};
@@ -131,7 +133,5 @@ impl Port for AfXdpPort {
     }
 }
 
-#[cfg(test)]
-pub(crate) mod lab;
 #[cfg(test)]
 mod tests;

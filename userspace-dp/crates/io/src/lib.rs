@@ -21,6 +21,8 @@ mod pool;
 mod port;
 mod queue;
 pub mod ring;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod tun;
 mod umem;
 

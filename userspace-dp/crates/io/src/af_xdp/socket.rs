@@ -8,7 +8,7 @@ use std::ptr;
 use super::config::{BusyPoll, RingSizes, SocketConfig};
 use crate::mapping::Mapping;
 use crate::queue::Rings;
-use crate::ring::{Consumer, Offsets, Producer, RingMemory, RingSize, Slot};
+use crate::ring::{Consumer, Descriptor, Offsets, Producer, RingMemory, RingSize, Slot};
 use crate::umem::Umem;
 
 /// Bounds the packets that copy mode sends per system call; 32 unless set. Kernel 6.18 and later.
@@ -60,12 +60,7 @@ impl Socket {
         self.set(libc::SOL_XDP, libc::XDP_UMEM_COMPLETION_RING, &sizes.completion.get())?;
         self.set(libc::SOL_XDP, libc::XDP_RX_RING, &sizes.receive.get())?;
         self.set(libc::SOL_XDP, libc::XDP_TX_RING, &sizes.transmit.get())?;
-        let at: libc::xdp_mmap_offsets = self.get(libc::SOL_XDP, libc::XDP_MMAP_OFFSETS)?;
-        let fill = self.map(&at.fr, libc::XDP_UMEM_PGOFF_FILL_RING as i64, sizes.fill)?;
-        let completion =
-            self.map(&at.cr, libc::XDP_UMEM_PGOFF_COMPLETION_RING as i64, sizes.completion)?;
-        let receive = self.map(&at.rx, libc::XDP_PGOFF_RX_RING, sizes.receive)?;
-        let transmit = self.map(&at.tx, libc::XDP_PGOFF_TX_RING, sizes.transmit)?;
+        let (fill, completion, receive, transmit) = map_rings(self.as_fd(), sizes)?;
         // SAFETY: the rings are new, and the kernel stands at their other ends.
         Ok(unsafe {
             Rings {
@@ -75,24 +70,6 @@ impl Socket {
                 transmit: Producer::over(transmit),
             }
         })
-    }
-
-    fn map<T: Slot>(
-        &self,
-        at: &libc::xdp_ring_offset,
-        page_offset: i64,
-        size: RingSize,
-    ) -> io::Result<RingMemory<T>> {
-        let offsets = Offsets {
-            producer: at.producer as usize,
-            consumer: at.consumer as usize,
-            flags: at.flags as usize,
-            slots: at.desc as usize,
-        };
-        let length = offsets.slots + size.get() as usize * size_of::<T>();
-        let mapping = Mapping::shared(self.as_fd(), length, page_offset)?;
-        RingMemory::mapped(mapping, offsets, size)
-            .ok_or_else(|| io::Error::other("the kernel's ring layout is impossible"))
     }
 
     pub fn bind(&self, config: &SocketConfig, to: BindTo<'_>) -> io::Result<()> {
@@ -115,7 +92,7 @@ impl Socket {
 
     /// Whether the kernel works on our frames without a copy. Known after the bind.
     pub fn is_zero_copy(&self) -> io::Result<bool> {
-        let options: libc::xdp_options = self.get(libc::SOL_XDP, libc::XDP_OPTIONS)?;
+        let options: libc::xdp_options = get(self.as_fd(), libc::XDP_OPTIONS)?;
         Ok(options.flags & libc::XDP_OPTIONS_ZEROCOPY != 0)
     }
 
@@ -132,7 +109,7 @@ impl Socket {
     }
 
     pub fn statistics(&self) -> io::Result<libc::xdp_statistics> {
-        self.get(libc::SOL_XDP, libc::XDP_STATISTICS)
+        get(self.as_fd(), libc::XDP_STATISTICS)
     }
 
     /// Makes the kernel look at the transmit ring.
@@ -162,27 +139,81 @@ impl Socket {
         // SAFETY: `value` is a plain value of `length` bytes that lives through the call.
         check(unsafe { libc::setsockopt(self.0.as_raw_fd(), level, option, value, length) })
     }
-
-    fn get<T: Plain>(&self, level: i32, option: i32) -> io::Result<T> {
-        // SAFETY: zeroes are a value of every plain type.
-        let mut value: T = unsafe { mem::zeroed() };
-        let mut length = size_of::<T>() as libc::socklen_t;
-        let target = (&raw mut value).cast();
-        // SAFETY: the kernel writes at most `length` bytes into a plain value.
-        check(unsafe {
-            libc::getsockopt(self.0.as_raw_fd(), level, option, target, &raw mut length)
-        })?;
-        if length as usize == size_of::<T>() {
-            Ok(value)
-        } else {
-            Err(io::Error::new(io::ErrorKind::Unsupported, "the kernel is too old for AF_XDP"))
-        }
-    }
 }
 
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+type RingMemories =
+    (RingMemory<u64>, RingMemory<u64>, RingMemory<Descriptor>, RingMemory<Descriptor>);
+
+/// Maps the fill, completion, receive and transmit rings of `socket`.
+fn map_rings(socket: BorrowedFd<'_>, sizes: RingSizes) -> io::Result<RingMemories> {
+    let at: libc::xdp_mmap_offsets = get(socket, libc::XDP_MMAP_OFFSETS)?;
+    let completion_page = libc::XDP_UMEM_PGOFF_COMPLETION_RING as i64;
+    Ok((
+        map_ring(socket, &at.fr, libc::XDP_UMEM_PGOFF_FILL_RING as i64, sizes.fill)?,
+        map_ring(socket, &at.cr, completion_page, sizes.completion)?,
+        map_ring(socket, &at.rx, libc::XDP_PGOFF_RX_RING, sizes.receive)?,
+        map_ring(socket, &at.tx, libc::XDP_PGOFF_TX_RING, sizes.transmit)?,
+    ))
+}
+
+fn map_ring<T: Slot>(
+    socket: BorrowedFd<'_>,
+    at: &libc::xdp_ring_offset,
+    page_offset: i64,
+    size: RingSize,
+) -> io::Result<RingMemory<T>> {
+    let offsets = Offsets {
+        producer: at.producer as usize,
+        consumer: at.consumer as usize,
+        flags: at.flags as usize,
+        slots: at.desc as usize,
+    };
+    let length = offsets.slots + size.get() as usize * size_of::<T>();
+    let mapping = Mapping::shared(socket, length, page_offset)?;
+    RingMemory::mapped(mapping, offsets, size)
+        .ok_or_else(|| io::Error::other("the kernel's ring layout is impossible"))
+}
+
+/// The kernel's ends of the rings of `socket`, for a stand-in.
+///
+/// # Safety
+/// The kernel stays away from these rings.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) unsafe fn far_ends(
+    socket: BorrowedFd<'_>,
+    sizes: RingSizes,
+) -> io::Result<crate::testing::FakeKernel> {
+    let (fill, completion, receive, transmit) = map_rings(socket, sizes)?;
+    // SAFETY: the kernel, whose ends these are, stays away by the contract above.
+    Ok(unsafe {
+        crate::testing::FakeKernel {
+            fill: Consumer::over(fill),
+            completion: Producer::over(completion),
+            receive: Producer::over(receive),
+            transmit: Consumer::over(transmit),
+        }
+    })
+}
+
+/// Reads an AF_XDP option.
+fn get<T: Plain>(socket: BorrowedFd<'_>, option: i32) -> io::Result<T> {
+    // SAFETY: zeroes are a value of every plain type.
+    let mut value: T = unsafe { mem::zeroed() };
+    let mut length = size_of::<T>() as libc::socklen_t;
+    let target = (&raw mut value).cast();
+    let (fd, level) = (socket.as_raw_fd(), libc::SOL_XDP);
+    // SAFETY: the kernel writes at most `length` bytes into a plain value.
+    check(unsafe { libc::getsockopt(fd, level, option, target, &raw mut length) })?;
+    if length as usize == size_of::<T>() {
+        Ok(value)
+    } else {
+        Err(io::Error::new(io::ErrorKind::Unsupported, "the kernel is too old for AF_XDP"))
     }
 }
 

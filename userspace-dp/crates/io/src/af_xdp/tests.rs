@@ -1,10 +1,20 @@
 use std::thread;
 use std::time::Duration;
 
-use super::lab::{PacketSocket, Steering, in_namespace, region, veth, wait_until};
 use super::*;
 use crate::memory::Station;
 use crate::port::BURST;
+use crate::testing::{PacketSocket, Steering, in_namespace, index_of, ip, veth, wait_until};
+use crate::umem::{HugePages, UmemConfig};
+
+fn region(frames: u32) -> (Arc<Umem>, FramePool) {
+    let config = UmemConfig { huge_pages: HugePages::Never, ..UmemConfig::with_frames(frames) };
+    Umem::new(config).unwrap()
+}
+
+fn usual(name: &str, queue: u32, attached: Attached) -> SocketConfig {
+    SocketConfig::new(index_of(name), queue, 1500, ZeroCopy::Auto, attached)
+}
 
 /// An Ethernet frame of a local experimental type with `body` and a number.
 fn packet(number: u64, length: usize) -> Vec<u8> {
@@ -23,7 +33,7 @@ type Host = Station<AfXdpPort>;
 
 fn host(device: &str, queue: u32, attached: Attached) -> Host {
     let (umem, mut pool) = region(8192);
-    let port = AfXdpPort::open(&umem, &mut pool, &lab::config(device, queue, attached)).unwrap();
+    let port = AfXdpPort::open(&umem, &mut pool, &usual(device, queue, attached)).unwrap();
     Station::new(port, pool)
 }
 
@@ -96,7 +106,7 @@ fn two_devices_of_two_queues_share_one_region_and_account_for_every_frame() {
             .into();
         let (umem, mut pool) = region(16_384);
         let mut open = |device, queue, steering: &Steering| {
-            let config = lab::config(device, queue, Attached::Native);
+            let config = usual(device, queue, Attached::Native);
             let port = AfXdpPort::open(&umem, &mut pool, &config).unwrap();
             steering.steer(queue, &port);
             port
@@ -166,10 +176,9 @@ fn frames_cross_between_sockets_that_could_not_share_a_registration() {
             Steering::attach("y0", Attached::Native, false),
         ];
         let (umem, mut pool) = region(16_384);
-        let config = lab::config("x1", 0, Attached::Native);
+        let config = usual("x1", 0, Attached::Native);
         let mut from = AfXdpPort::open(&umem, &mut pool, &config).unwrap();
-        let config =
-            SocketConfig { scatter_gather: true, ..lab::config("y1", 0, Attached::Native) };
+        let config = SocketConfig { scatter_gather: true, ..usual("y1", 0, Attached::Native) };
         let mut to = AfXdpPort::open(&umem, &mut pool, &config).unwrap();
         assert!(!from.obtained().shared && !to.obtained().shared);
         let mut source = host("x0", 0, Attached::Native);
@@ -198,7 +207,7 @@ fn required_zero_copy_fails_with_the_drivers_reason_and_auto_steps_down_with_it(
     in_namespace(|| {
         veth("a", "b", 1500);
         let (umem, mut pool) = region(8192);
-        let auto = lab::config("a", 0, Attached::Native);
+        let auto = usual("a", 0, Attached::Native);
         let on = SocketConfig { zero_copy: ZeroCopy::On, ..auto };
         let error = AfXdpPort::open(&umem, &mut pool, &on).unwrap_err();
         let OpenError::ZeroCopy { queue: 0, reason: NoZeroCopy::Driver(ref source) } = error else {
@@ -230,7 +239,7 @@ fn a_queue_that_was_just_closed_is_waited_for_and_one_in_use_is_named() {
         let (umem, mut pool) = region(65_536);
         let config = SocketConfig {
             patience: Duration::from_millis(100),
-            ..lab::config("a", 0, Attached::Native)
+            ..usual("a", 0, Attached::Native)
         };
         let held = AfXdpPort::open(&umem, &mut pool, &config).unwrap();
         let before = pool.len();
@@ -253,7 +262,7 @@ fn an_mtu_beyond_a_frame_is_refused_with_the_largest_that_fits() {
     in_namespace(|| {
         veth("a", "b", 1500);
         let (umem, mut pool) = region(8192);
-        let config = lab::config("a", 0, Attached::Native);
+        let config = usual("a", 0, Attached::Native);
         let largest = umem.largest_mtu();
         let error =
             AfXdpPort::open(&umem, &mut pool, &SocketConfig { mtu: 9000, ..config }).unwrap_err();
@@ -271,11 +280,8 @@ fn a_packet_of_several_buffers_is_dropped_whole_and_counted() {
         veth("a", "b", 9000);
         let steering = Steering::attach("b", Attached::Native, true);
         let (umem, mut pool) = region(8192);
-        let config = SocketConfig {
-            mtu: 9000,
-            scatter_gather: true,
-            ..lab::config("b", 0, Attached::Native)
-        };
+        let config =
+            SocketConfig { mtu: 9000, scatter_gather: true, ..usual("b", 0, Attached::Native) };
         let port = AfXdpPort::open(&umem, &mut pool, &config).unwrap();
         let mut right = Station::new(port, pool);
         steering.steer(0, right.port());
@@ -304,7 +310,7 @@ fn frames_of_another_region_stay_in_the_burst_and_cross_by_copy() {
         let mut right = host("b", 0, Attached::Native);
         steering.steer(0, right.port());
         let (umem, mut pool) = region(8192);
-        let config = lab::config("a", 0, Attached::Native);
+        let config = usual("a", 0, Attached::Native);
         let mut port = AfXdpPort::open(&umem, &mut pool, &config).unwrap();
         let (_elsewhere, mut strangers) = region(4);
         let mut stranger = strangers.take().unwrap();
@@ -332,12 +338,12 @@ fn a_link_that_is_down_keeps_frames_queued_until_it_is_up() {
         let mut left = host("a", 0, Attached::Native);
         let mut right = host("b", 0, Attached::Native);
         steering.steer(0, right.port());
-        lab::ip("link set dev a down");
+        ip("link set dev a down");
         assert!(left.send(&packet(1, 60)).unwrap());
         assert_eq!(left.poll(), Kick::LinkDown);
         assert!(left.statistics().link_down > 0);
         assert_eq!(left.port().census().transmit, 1);
-        lab::ip("link set dev a up");
+        ip("link set dev a up");
         wait_until("the carrier to return", || {
             left.poll();
             left.port().census().transmit == 0
@@ -355,10 +361,8 @@ fn busy_polling_is_granted_to_root_and_receives() {
         veth("a", "b", 1500);
         let steering = Steering::attach("b", Attached::Native, false);
         let (umem, mut pool) = region(8192);
-        let config = SocketConfig {
-            busy_poll: Some(BusyPoll::USUAL),
-            ..lab::config("b", 0, Attached::Native)
-        };
+        let config =
+            SocketConfig { busy_poll: Some(BusyPoll::USUAL), ..usual("b", 0, Attached::Native) };
         let port = AfXdpPort::open(&umem, &mut pool, &config).unwrap();
         assert!(matches!(port.obtained().busy_polling, BusyPolling::Granted));
         let mut right = Station::new(port, pool);
@@ -427,7 +431,7 @@ fn a_device_that_does_not_exist_or_a_pool_of_another_region_is_an_error() {
         let error = AfXdpPort::open(&umem, &mut other_pool, &config).unwrap_err();
         assert!(matches!(error, OpenError::ForeignPool), "{error}");
         veth("a", "b", 1500);
-        config.interface_index = lab::index_of("a");
+        config.interface_index = index_of("a");
         let mut empty = FramePool::empty(&umem);
         let error = AfXdpPort::open(&umem, &mut empty, &config).unwrap_err();
         assert!(matches!(error, OpenError::NoFrames { queue: 0 }), "{error}");

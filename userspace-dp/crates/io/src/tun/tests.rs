@@ -2,7 +2,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::af_xdp::lab::{in_namespace, ip};
+use crate::testing::{in_namespace, ip};
 
 /// An IPv4 ICMP echo request from 10.9.0.2 to 10.9.0.1 with right checksums.
 fn echo_request() -> Vec<u8> {
