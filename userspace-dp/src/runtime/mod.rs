@@ -2,6 +2,7 @@
 //! snapshots, the slow path, and the guard against allocation on the packet path.
 
 pub mod alloc_guard;
+pub mod handshake;
 pub mod mesh;
 pub mod pin;
 pub mod publish;
@@ -9,3 +10,4 @@ pub mod shared;
 pub mod slow_path;
 pub mod wake;
 pub mod worker;
+pub mod worker_thread;

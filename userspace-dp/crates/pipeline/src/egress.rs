@@ -8,7 +8,7 @@ use wireguard::{Outbound, message_length};
 use wireguard::{PeerHandle, Rejected};
 
 use crate::next_hop;
-use crate::outbox::Sink;
+use crate::outbox::{Outbox, Sink};
 use crate::packet::{Entry, Packet, Packets, Verdict};
 use crate::path::{OuterPath, data_class};
 use crate::process::Context;
@@ -33,6 +33,7 @@ pub(crate) fn egress<'s>(
     packets: &mut Packets<'s>,
     context: &Context<'s>,
     sink: &Sink<'_>,
+    out: &mut Outbox,
 ) {
     let mut sealing = ArrayVec::<Sealing, BURST>::new();
     for (position, packet) in packets.iter_mut().enumerate() {
@@ -54,6 +55,10 @@ pub(crate) fn egress<'s>(
             packet.verdict = match packet.hop {
                 Some(hop) => {
                     let destination = packet.parsed.addresses.destination();
+                    let neighbour = hop.gateway.unwrap_or(destination);
+                    if state.in_use.note(hop.interface, neighbour, context.now) {
+                        out.neighbour_used(hop.interface, neighbour, sink.counters);
+                    }
                     next_hop::link(&mut packet.frame, hop, destination, context.snapshot)
                 }
                 None => Verdict::Drop(Reason::Undecided),
@@ -61,7 +66,7 @@ pub(crate) fn egress<'s>(
         }
     }
     if !sealing.is_empty() {
-        seal(state, packets, &sealing, context);
+        seal(state, packets, &sealing, context, sink, out);
     }
 }
 
@@ -138,6 +143,8 @@ fn seal(
     packets: &mut Packets<'_>,
     sealing: &ArrayVec<Sealing, BURST>,
     context: &Context<'_>,
+    sink: &Sink<'_>,
+    out: &mut Outbox,
 ) {
     let mut results = ArrayVec::<Result<(), Rejected>, BURST>::new();
     {
@@ -160,7 +167,12 @@ fn seal(
             Ok(()) => match state.path_to(index, sealed.peer, context) {
                 Ok(path) => {
                     let class = data_class(packet.parsed.ecn());
-                    path.wrap(&mut packet.frame, class, context.snapshot)
+                    let verdict = path.wrap(&mut packet.frame, class, context.snapshot);
+                    let (interface, neighbour) = path.neighbour();
+                    if state.in_use.note(interface, neighbour, context.now) {
+                        out.neighbour_used(interface, neighbour, sink.counters);
+                    }
+                    verdict
                 }
                 Err(reason) => Verdict::Drop(reason),
             },

@@ -17,8 +17,6 @@ pub enum HandshakeEvent {
     PeerWanted(PeerIndex, WorkerId),
     /// A session with this peer is due.
     HandshakeDue(PeerHandle),
-    /// The last session of this peer is gone; it was last seen here.
-    SessionsWiped(PeerHandle, Option<Endpoint>),
 }
 
 /// From the handshake thread to the worker that owns, or is to own, a peer.
@@ -50,6 +48,8 @@ pub enum PeerCommand {
     },
     /// A handshake message for the peer, to where it is.
     SendToPeer(PeerHandle, Datagram),
+    /// The same, once more: perhaps our own address towards the peer has changed, so routing chooses it anew.
+    RetryToPeer(PeerHandle, Datagram),
     /// A handshake message for whoever sent the one that it answers.
     SendTo(Endpoint, Datagram),
     /// The handshake was given up: packets that wait for it are dropped.

@@ -13,6 +13,7 @@ mod egress;
 mod forward;
 pub mod handshake;
 mod held;
+mod in_use;
 mod next_hop;
 mod outbox;
 mod packet;
@@ -29,6 +30,7 @@ mod state;
 pub use outbox::{ControlEvent, EVENTS_MAX, Outbox, Sink};
 pub use packet::{Arrivals, Entry, HOPS_MAX, Ingress, Outgoing, Verdict};
 pub use process::Context;
+pub use reasons::{of_malformed as reason_of_malformed, of_rejected as reason_of_rejected};
 pub use reply_budget::ReplyBudget;
 pub use snapshot::{
     Interface, InterfaceKind, LocalAddresses, PeerIndex, PeerOwners, PortId, PortInterfaces,

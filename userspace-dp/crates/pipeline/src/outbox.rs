@@ -99,6 +99,16 @@ impl Outbox {
         self.event(ControlEvent::NeighbourMissing(interface, address), counters);
     }
 
+    /// Notes that packets go to a next hop.
+    pub fn neighbour_used(
+        &mut self,
+        interface: InterfaceId,
+        address: core::net::IpAddr,
+        counters: &WorkerCounters,
+    ) {
+        self.event(ControlEvent::NeighbourUsed(interface, address), counters);
+    }
+
     /// Queues an event for the handshake thread; without room it is lost and counted.
     pub fn handshake(&mut self, event: HandshakeEvent, counters: &WorkerCounters) {
         if self.handshakes.len() < self.capacity {

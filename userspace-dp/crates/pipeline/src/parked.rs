@@ -1,4 +1,4 @@
-//! Packets that wait for their next hop to answer: at most a second, at most so many.
+//! Packets that wait for their next hop to answer: for a bounded time, and a bounded number.
 
 use core::net::IpAddr;
 use core::time::Duration;
@@ -14,21 +14,21 @@ use crate::outbox::{Outbox, Sink};
 use crate::packet::{Outgoing, Verdict};
 use crate::snapshot::Snapshot;
 
-/// How long a packet waits for its next hop.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 /// The packets of one worker that wait for next hops.
 #[derive(Debug)]
 pub(crate) struct Parked {
     frames: HeldFrames<(InterfaceId, IpAddr)>,
     queue: HeldQueue,
+    /// How long a packet waits for its next hop.
+    patience: Duration,
     /// The path generation that the queue was last compared with.
     looked_at: u64,
 }
 
 impl Parked {
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self { frames: HeldFrames::new(capacity), queue: HeldQueue::EMPTY, looked_at: 0 }
+    pub(crate) fn new(capacity: usize, patience: Duration) -> Self {
+        let frames = HeldFrames::new(capacity);
+        Self { frames, queue: HeldQueue::EMPTY, patience, looked_at: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -59,7 +59,7 @@ impl Parked {
         out: &mut Outbox,
     ) {
         let expired =
-            self.frames.front(&self.queue).is_some_and(|held| now.since(held.arrived) >= PATIENCE);
+            self.frames.front(&self.queue).is_some_and(|held| now.since(held.arrived) >= self.patience);
         if !expired && self.looked_at == snapshot.path_generation {
             return;
         }
@@ -85,7 +85,7 @@ impl Parked {
                     | Verdict::AwaitNeighbour(..)
                     | Verdict::Consumed => sink.discard(frame, Reason::Undecided),
                 }
-            } else if now.since(held.arrived) >= PATIENCE {
+            } else if now.since(held.arrived) >= self.patience {
                 sink.discard(held.frame, Reason::NeighbourTimeout);
             } else if let Err(held) = self.frames.push(&mut self.queue, held) {
                 sink.discard(held.frame, Reason::NeighbourQueueFull);

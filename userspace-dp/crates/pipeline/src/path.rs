@@ -26,6 +26,8 @@ pub(crate) struct OuterPath {
     destination_port: u16,
     /// The largest outer IP packet.
     mtu: u16,
+    /// The interface and the neighbour on it that packets go to.
+    neighbour: (InterfaceId, IpAddr),
     link: Link,
 }
 
@@ -33,7 +35,7 @@ pub(crate) struct OuterPath {
 enum Link {
     Ready(PortId, ethernet::Repr),
     /// The next hop's MAC address is not known yet.
-    Awaits(InterfaceId, IpAddr),
+    Awaited,
 }
 
 /// Hop limit of outer headers.
@@ -73,6 +75,7 @@ impl OuterPath {
             source_port: snapshot.tunnel.listen_port,
             destination_port: remote.port(),
             mtu: hop.mtu.unwrap_or(egress.mtu).min(egress.mtu),
+            neighbour: (hop.interface, hop.gateway.unwrap_or(remote.ip())),
             link: link(hop, remote.ip(), &addresses, snapshot)?,
         })
     }
@@ -81,6 +84,12 @@ impl OuterPath {
     #[inline]
     pub(crate) fn holds(&self, endpoint: &Endpoint, snapshot: &Snapshot) -> bool {
         self.generation == snapshot.path_generation && self.endpoint == *endpoint
+    }
+
+    /// The interface and the neighbour on it that packets go to.
+    #[inline]
+    pub(crate) fn neighbour(&self) -> (InterfaceId, IpAddr) {
+        self.neighbour
     }
 
     /// The largest inner packet: what is left of the path's MTU after outer headers, data header and tag.
@@ -97,7 +106,7 @@ impl OuterPath {
             return Verdict::Drop(Reason::NoHeadroom);
         }
         match &self.link {
-            Link::Awaits(interface, address) => Verdict::AwaitNeighbour(*interface, *address),
+            Link::Awaited => Verdict::AwaitNeighbour(self.neighbour.0, self.neighbour.1),
             Link::Ready(port, header) => {
                 let room = frame.push_front(header.header_len()).ok();
                 match room.and_then(|room| header.emit(room).ok()) {
@@ -177,7 +186,7 @@ fn link(
         Resolution::Pending | Resolution::Unknown | Resolution::Failed => {
             // The interface must be one of ours even while the neighbour is not known.
             next_hop::header(hop.interface, Mac::ZERO, &[version], snapshot)?;
-            Ok(Link::Awaits(hop.interface, hop.gateway.unwrap_or(destination)))
+            Ok(Link::Awaited)
         }
     }
 }

@@ -106,7 +106,7 @@ impl WorkerState {
         }
         timer.ended(Stage::Forward, forwarded, counters);
 
-        egress::egress(self, &mut packets, context, sink);
+        egress::egress(self, &mut packets, context, sink, out);
         timer.ended(Stage::Egress, forwarded, counters);
         self.finish(packets, context, sink, out);
     }

@@ -9,6 +9,7 @@ use telemetry::Reason;
 use wireguard::{PeerHandle, Sessions, TimerEvent};
 
 use crate::handshake::{ASK_AGAIN, Datagram, HandshakeEvent, NEVER_ASKED, PeerCommand};
+use crate::in_use::NeighboursInUse;
 use crate::held::{HeldFrame, HeldFrames, HeldQueue};
 use crate::outbox::{Outbox, Sink};
 use crate::packet::{Entry, Origin, Packet, Packets, Verdict};
@@ -27,6 +28,8 @@ pub struct StateLimits {
     pub staged: usize,
     /// Packets that may wait for next hops.
     pub parked: usize,
+    /// How long such a packet waits.
+    pub park_time: core::time::Duration,
 }
 
 /// The state of one worker. One thread owns it.
@@ -36,6 +39,7 @@ pub struct WorkerState {
     pub(crate) peers: Box<[PeerSlot]>,
     staged: HeldFrames<()>,
     parked: Parked,
+    pub(crate) in_use: NeighboursInUse,
     /// Peers whose staged packets can go.
     ready: ArrayVec<PeerIndex, READY_MAX>,
 }
@@ -65,7 +69,8 @@ impl WorkerState {
             sessions: Sessions::new(limits.peers, seed, now),
             peers: (0..limits.peers).map(|_| PeerSlot::VACANT).collect(),
             staged: HeldFrames::new(limits.staged),
-            parked: Parked::new(limits.parked),
+            parked: Parked::new(limits.parked, limits.park_time),
+            in_use: NeighboursInUse::new(seed),
             ready: ArrayVec::new(),
         }
     }
@@ -162,10 +167,8 @@ impl WorkerState {
                     out.handshake(HandshakeEvent::HandshakeDue(peer), sink.counters);
                 }
                 Some(TimerEvent::SendKeepalive(peer)) => self.keepalive(peer, context, sink, out),
-                Some(TimerEvent::SessionsWiped(peer)) => {
-                    let endpoint = self.sessions.endpoint(peer);
-                    out.handshake(HandshakeEvent::SessionsWiped(peer, endpoint), sink.counters);
-                }
+                // The peer stays with its owner, so that packets find it where it was.
+                Some(TimerEvent::SessionsWiped(_)) => {}
             }
         }
         self.flush_ready(context, sink, out);
@@ -228,7 +231,7 @@ impl WorkerState {
         }
         let more = packets.is_full();
         if !packets.is_empty() {
-            egress::egress(self, &mut packets, context, sink);
+            egress::egress(self, &mut packets, context, sink, out);
             self.finish(packets, context, sink, out);
         }
         more
@@ -303,10 +306,13 @@ impl WorkerState {
                     self.mark_ready(peer.index());
                 }
             }
-            PeerCommand::SendToPeer(peer, datagram) => match self.sessions.endpoint(peer) {
-                Some(endpoint) => self.send(endpoint, &datagram, context, sink, out),
-                None => sink.counters.count_drop(Reason::PeerHasNoEndpoint, 1),
-            },
+            PeerCommand::SendToPeer(peer, datagram) => {
+                self.send_to_peer(peer, &datagram, context, sink, out);
+            }
+            PeerCommand::RetryToPeer(peer, datagram) => {
+                self.sessions.forget_local_address(peer);
+                self.send_to_peer(peer, &datagram, context, sink, out);
+            }
             PeerCommand::SendTo(endpoint, datagram) => {
                 self.send(endpoint, &datagram, context, sink, out);
             }
@@ -315,6 +321,20 @@ impl WorkerState {
             }
         }
         self.flush_ready(context, sink, out);
+    }
+
+    fn send_to_peer(
+        &mut self,
+        peer: PeerHandle,
+        datagram: &Datagram,
+        context: &Context<'_>,
+        sink: &mut Sink<'_>,
+        out: &mut Outbox,
+    ) {
+        match self.sessions.endpoint(peer) {
+            Some(endpoint) => self.send(endpoint, datagram, context, sink, out),
+            None => sink.counters.count_drop(Reason::PeerHasNoEndpoint, 1),
+        }
     }
 
     /// Sends a handshake message.

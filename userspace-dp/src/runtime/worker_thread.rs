@@ -1,0 +1,121 @@
+//! The life of a worker's thread: pinned, polling, sometimes asleep, watched, and at the end tidy.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use arrayvec::ArrayVec;
+use clock::{Clock, Monotonic, Time};
+use ebpf::{Heartbeats, WorkerIndex};
+use io::Port;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::alloc_guard;
+use super::pin::{CpuNumber, pin_current_thread};
+use super::shared::Fault;
+use super::wake::Sleeper;
+use super::worker::Worker;
+
+/// How a worker waits for packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// It polls while there is traffic and sleeps when there has been none for a while.
+    Adaptive,
+    /// It never sleeps.
+    Busy,
+    /// It sleeps whenever there is nothing to do.
+    Interrupt,
+}
+
+/// Empty turns before an adaptive worker sleeps: some tens of microseconds, longer than the gap between two
+/// interrupts of a busy device, far shorter than what a person notices as load.
+const PATIENCE_TURNS: u32 = 256;
+/// The longest sleep: the heartbeat must go on.
+const SLEEP_MAX: Duration = Duration::from_millis(100);
+/// Least time between two forced polls of the receive path; more often starves transmission.
+const BUSY_POLL_INTERVAL: Duration = Duration::from_micros(5);
+/// Descriptors that a worker waits on: its queues and its waker.
+const WAITS_MAX: usize = 65;
+
+/// Where and how the thread runs.
+pub struct Surroundings {
+    /// The processor.
+    pub cpu: CpuNumber,
+    /// How it waits.
+    pub waiting: Waiting,
+    /// Whether the queues are polled in the kernel's stead.
+    pub busy_poll: bool,
+    /// How it is woken.
+    pub sleeper: Sleeper,
+    /// Signs of life that the steering program reads; none where there is no program.
+    pub heartbeats: Option<Heartbeats>,
+}
+
+/// Runs `worker` until it is told to stop. Returns the worker, tidied, so that its queues can be closed in order.
+pub fn run<P: Port>(mut worker: Worker<P>, surroundings: &Surroundings) -> anyhow::Result<Worker<P>> {
+    pin_current_thread(surroundings.cpu)?;
+    let shared = Arc::clone(&worker.shared);
+    let mut idle_turns = 0;
+    let mut polled_at = Time::ZERO;
+    let mut turn_began = Monotonic.now();
+    while !shared.stop.load(Ordering::Relaxed) {
+        match shared.fault() {
+            Fault::None => {}
+            Fault::Kill => anyhow::bail!("killed by a fault that was put in"),
+            Fault::Stop => loop {
+                std::thread::park();
+            },
+        }
+        shared.beat(turn_began);
+        if let Some(heartbeats) = &surroundings.heartbeats {
+            heartbeats.beat(WorkerIndex(u32::from(worker.id.0)), turn_began);
+        }
+        if surroundings.busy_poll && turn_began.since(polled_at) >= BUSY_POLL_INTERVAL {
+            polled_at = turn_began;
+            for device in &mut worker.body.devices {
+                device.queue.busy_poll();
+            }
+        }
+        let handled = alloc_guard::forbid(|| worker.turn(turn_began, &Monotonic));
+        if shared.is_asked() {
+            shared.tell(worker.report());
+        }
+        idle_turns = if handled > 0 { 0 } else { idle_turns + 1 };
+        let sleeps = match surroundings.waiting {
+            Waiting::Busy => false,
+            Waiting::Adaptive => idle_turns > PATIENCE_TURNS,
+            Waiting::Interrupt => idle_turns > 0,
+        };
+        if sleeps {
+            sleep(&worker, &surroundings.sleeper);
+        }
+        let now = Monotonic.now();
+        let spent = u64::try_from(now.since(turn_began).as_nanos()).unwrap_or(u64::MAX);
+        let counters = &shared.counters;
+        if handled > 0 { counters.busy_nanos.add(spent) } else { counters.idle_nanos.add(spent) }
+        turn_began = now;
+    }
+    worker.drain();
+    Ok(worker)
+}
+
+/// Sleeps until a packet arrives, somebody wakes the worker, or a timer is due.
+fn sleep<P: Port>(worker: &Worker<P>, sleeper: &Sleeper) {
+    sleeper.announce();
+    if !worker.body.has_work() {
+        let mut waits = ArrayVec::<PollFd<'_>, WAITS_MAX>::new();
+        waits.push(PollFd::from_borrowed_fd(sleeper.as_fd(), PollFlags::IN));
+        for device in &worker.body.devices {
+            if let (Some(fd), false) = (device.queue.as_fd(), waits.is_full()) {
+                waits.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
+            }
+        }
+        let due = worker.body.state.next_deadline().since(Monotonic.now());
+        let limit = due.min(SLEEP_MAX);
+        let limit = Timespec { tv_sec: 0, tv_nsec: i64::from(limit.subsec_nanos()) };
+        // Interrupted or not: the loop looks for work again.
+        let _ = poll(&mut waits, Some(&limit));
+    }
+    sleeper.awake();
+}
