@@ -4,6 +4,7 @@
 //! the mode that was asked for.
 use core::fmt;
 use std::io;
+use std::os::fd::RawFd;
 
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
@@ -67,6 +68,11 @@ pub fn attached(ifindex: u32) -> io::Result<Option<Attached>> {
 
 /// Takes a program that netlink attached off the interface. `EBUSY` if a link holds it.
 pub(crate) fn take_off(ifindex: u32, mode: RunningMode) -> io::Result<()> {
+    set_program(ifindex, -1, mode)
+}
+
+/// Attaches a program by netlink, so that it outlives its process; -1 takes it off.
+pub(crate) fn set_program(ifindex: u32, program: RawFd, mode: RunningMode) -> io::Result<()> {
     const XDP_FLAGS_SKB_MODE: u32 = 1 << 1;
     const XDP_FLAGS_DRV_MODE: u32 = 1 << 2;
     const XDP_FLAGS_HW_MODE: u32 = 1 << 3;
@@ -80,7 +86,8 @@ pub(crate) fn take_off(ifindex: u32, mode: RunningMode) -> io::Result<()> {
     };
     let mut message = LinkMessage::default();
     message.header.index = ifindex;
-    message.attributes.push(LinkAttribute::Xdp(vec![LinkXdp::Fd(-1), LinkXdp::Flags(flags)]));
+    let parts = vec![LinkXdp::Fd(program), LinkXdp::Flags(flags)];
+    message.attributes.push(LinkAttribute::Xdp(parts));
     request(RouteNetlinkMessage::SetLink(message), NLM_F_ACK).map(drop)
 }
 

@@ -12,6 +12,11 @@
 
 #define SECTION(name) __attribute__((section(name), used))
 #define INLINE static inline __attribute__((always_inline))
+/*
+ * A function the verifier checks once, by itself, with arguments it knows nothing about: what it
+ * finds does not multiply with the paths of its callers. Pointers may be null for it.
+ */
+#define SEPARATE __attribute__((noinline))
 
 /* Map attributes travel as types in BTF: an integer is the length of an array type. */
 #define MAP_INTEGER(name, value) int(*name)[value]

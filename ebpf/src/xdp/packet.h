@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * Reads Ethernet, VLAN tags, IPv4, IPv6 and the destination port out of a frame. Every position
- * is a scalar offset that is checked against the end of the data right before the read: no
- * pointer is ever subtracted or compared with another pointer than the end, so the program also
- * verifies for a process without CAP_PERFMON.
+ * Reads Ethernet, VLAN tags, IPv4, IPv6 and the destination port out of a frame into a struct
+ * packet, from which alone the decisions are made.
+ *
+ * Every position is a scalar offset that is checked against the end of the data right before the
+ * read. No pointer is subtracted, or compared with anything but the end, so that the program
+ * also verifies for a process without CAP_PERFMON.
  */
 #ifndef RINGWALL_PACKET_H
 #define RINGWALL_PACKET_H
@@ -23,47 +25,55 @@
 #define NEXT_HEADER_HIP 139
 #define NEXT_HEADER_SHIM6 140
 
+/* Ethernet header and two tags. */
+#define NETWORK_OFFSET_MAX (sizeof(struct ethhdr) + 2 * 4)
+
 enum fragment { FRAGMENT_NONE, FRAGMENT_FIRST, FRAGMENT_LATER };
 
 struct packet {
-	void *data;
-	void *end;
-	struct xdp_md *context;
-	__u32 multi_buffer; /* constant in each program, so the branch folds away */
-
+	struct address6 source; /* IPv4 in word[0] */
+	struct address6 destination;
 	__u32 network; /* offset of the IP header */
 	__u16 ether_type; /* network order */
 	__u16 outer_tag;
 	__u16 inner_tag;
-	__u8 group_destination; /* Ethernet multicast or broadcast */
-
+	__u16 destination_port; /* network order; 0 when there is none */
 	__u8 protocol;
 	__u8 fragment; /* enum fragment */
-	__u8 neighbour_discovery; /* an ND message as RFC 4861 6.1 and 7.1 accept it */
-	__u16 destination_port; /* network order; 0 when there is none */
+	__u8 group_destination; /* Ethernet multicast or broadcast */
+	__u8 neighbour_discovery; /* as RFC 4861 6.1 and 7.1 accept it */
 };
 
 /* A parse step gives PARSED or the exit that ends the packet. */
 #define PARSED EXIT_COUNT
 
-/* The `length` bytes at `offset`, if they lie inside the linear part of the frame; else null. */
-INLINE void *at(struct packet *packet, __u32 offset, __u32 length)
+/*
+ * Points `*pointer` at `offset`; true if what it points to lies inside the linear part of the
+ * frame. A truth value and not a null pointer tells, because a process without CAP_PERFMON may
+ * not even compare a packet pointer with null.
+ */
+#define locate(context, offset, pointer) \
+	locate_bytes(context, offset, (void **)(pointer), sizeof(**(pointer)))
+
+INLINE int locate_bytes(struct xdp_md *context, __u32 offset, void **pointer, __u32 length)
 {
-	void *start = packet->data + offset;
+	void *end = (void *)(long)context->data_end;
+	void *start = (void *)(long)context->data + offset;
 
 	/* One register for check and reads: the verifier knows ranges by register, not by value. */
 	asm volatile("" : "+r"(start));
-	return start + length <= packet->end ? start : 0;
+	*pointer = start;
+	return start + length <= end;
 }
 
 /* True when the frame holds `length` bytes at `offset`, be it in later buffers. */
-INLINE int holds(struct packet *packet, __u32 offset, __u32 length)
+INLINE int holds(struct xdp_md *context, __u32 offset, __u32 length)
 {
-	if (likely(packet->data + offset + length <= packet->end))
+	void *end = (void *)(long)context->data_end;
+
+	if (likely((void *)(long)context->data + offset + length <= end))
 		return 1;
-	if (!packet->multi_buffer)
-		return 0;
-	return offset + length <= frame_length(packet->context);
+	return offset + length <= frame_length(context);
 }
 
 INLINE int is_tag(__u16 ether_type)
@@ -78,104 +88,92 @@ INLINE int is_unknown_tag(__u16 ether_type)
 	       ether_type == network16(ETH_P_QINQ3);
 }
 
-/* Reads one tag at the cursor and leaves the EtherType behind it. */
-INLINE enum exit parse_tag(struct packet *packet, __u16 *tag)
+/* Reads the tag at `offset`; the EtherType becomes the one behind it. */
+INLINE int parse_tag(struct xdp_md *context, struct packet *packet, __u32 offset, __u16 *tag)
 {
 	struct {
 		__be16 control;
 		__be16 ether_type;
-	} *header = at(packet, packet->network, sizeof(*header));
+	} *header;
 
-	if (!header)
-		return EXIT_frame_truncated;
+	if (!locate(context, offset, &header))
+		return 0;
 	*tag = TAG_PRESENT | (network16(header->control) & 0x0fff);
 	if (packet->ether_type == network16(ETH_P_8021AD))
 		*tag |= TAG_SERVICE;
 	packet->ether_type = header->ether_type;
-	packet->network += sizeof(*header);
-	return PARSED;
+	packet->network = offset + sizeof(*header);
+	return 1;
 }
 
-INLINE enum exit parse_ethernet(struct packet *packet)
+INLINE enum exit parse_ethernet(struct xdp_md *context, struct packet *packet)
 {
-	struct ethhdr *header = at(packet, 0, sizeof(*header));
-	enum exit exit;
+	struct ethhdr *header;
 
-	if (!header)
+	if (!locate(context, 0, &header))
 		return EXIT_frame_truncated;
 	packet->group_destination = header->h_dest[0] & 1;
 	packet->ether_type = header->h_proto;
 	packet->network = sizeof(*header);
 	if (likely(!is_tag(packet->ether_type)))
 		return PARSED;
-
-	exit = parse_tag(packet, &packet->outer_tag);
-	if (exit != PARSED)
-		return exit;
+	if (!parse_tag(context, packet, sizeof(*header), &packet->outer_tag))
+		return EXIT_frame_truncated;
 	if (likely(!is_tag(packet->ether_type))) {
 		/* A priority tag (VLAN 0) names no VLAN: the frame counts as untagged. */
 		if (packet->outer_tag == TAG_PRESENT)
 			packet->outer_tag = 0;
 		return PARSED;
 	}
-	exit = parse_tag(packet, &packet->inner_tag);
-	if (exit != PARSED)
-		return exit;
+	if (!parse_tag(context, packet, sizeof(*header) + 4, &packet->inner_tag))
+		return EXIT_frame_truncated;
 	return is_tag(packet->ether_type) ? EXIT_vlan_unsupported : PARSED;
 }
 
 /* The transport header starts at `offset`; the IP header says it may use `length` bytes. */
-INLINE enum exit parse_transport(struct packet *packet, __u32 offset, __u32 length)
+INLINE enum exit parse_transport(struct xdp_md *context, struct packet *packet, __u32 offset,
+				 __u32 length)
 {
-	__be16 *ports;
+	struct {
+		__be16 source;
+		__be16 destination;
+	} *ports;
 
 	if (packet->protocol != IPPROTO_UDP && packet->protocol != IPPROTO_TCP)
 		return PARSED;
-	if (packet->fragment == FRAGMENT_LATER)
-		return PARSED;
-	ports = at(packet, offset, 2 * sizeof(*ports));
-	if (length < 2 * sizeof(*ports) || !ports)
+	if (length < sizeof(*ports) || !locate(context, offset, &ports))
 		return EXIT_transport_truncated;
-	packet->destination_port = ports[1];
+	packet->destination_port = ports->destination;
 	return PARSED;
 }
 
-INLINE enum exit parse_ipv4(struct packet *packet)
+SEPARATE int parse_ipv4(struct xdp_md *context, struct packet *packet)
 {
-	struct iphdr *header = at(packet, packet->network, sizeof(*header));
-	__u32 header_length, total_length;
+	__u32 network, header_length, total_length;
+	struct iphdr *header;
 	__u16 fragment;
 
-	if (!header)
+	if (!packet || packet->network > NETWORK_OFFSET_MAX)
 		return EXIT_ipv4_malformed;
+	network = packet->network;
+	if (!locate(context, network, &header))
+		return EXIT_ipv4_malformed;
+	packet->source.word[0] = header->saddr;
+	packet->destination.word[0] = header->daddr;
+	packet->protocol = header->protocol;
 	header_length = header->ihl * 4;
 	total_length = network16(header->tot_len);
-	if (header->version != 4 || header_length < sizeof(*header) ||
-	    total_length < header_length || !holds(packet, packet->network, total_length))
-		return EXIT_ipv4_malformed;
-
-	packet->protocol = header->protocol;
 	fragment = network16(header->frag_off);
-	if (fragment & 0x1fff)
+	if (header->version != 4 || header_length < sizeof(*header) ||
+	    total_length < header_length || !holds(context, network, total_length))
+		return EXIT_ipv4_malformed;
+	if (fragment & 0x1fff) {
 		packet->fragment = FRAGMENT_LATER;
-	else if (fragment & 0x2000)
-		packet->fragment = FRAGMENT_FIRST;
-	return parse_transport(packet, packet->network + header_length,
+		return PARSED;
+	}
+	packet->fragment = fragment & 0x2000 ? FRAGMENT_FIRST : FRAGMENT_NONE;
+	return parse_transport(context, packet, network + header_length,
 			       total_length - header_length);
-}
-
-/* Types 133 to 137 with hop limit 255 (RFC 4861 4); a fragment is never one (RFC 6980). */
-INLINE int is_neighbour_discovery(struct packet *packet, struct ipv6hdr *header, __u32 offset,
-				  __u32 length)
-{
-	__u8 *type;
-
-	if (packet->protocol != IPPROTO_ICMPV6 || packet->fragment != FRAGMENT_NONE)
-		return 0;
-	type = at(packet, offset, sizeof(*type));
-	if (header->hop_limit != 255 || length < sizeof(*type) || !type)
-		return 0;
-	return *type >= 133 && *type <= 137;
 }
 
 INLINE int is_extension(__u8 protocol)
@@ -195,21 +193,41 @@ INLINE int is_extension(__u8 protocol)
 	}
 }
 
+/* Types 133 to 137 with hop limit 255 (RFC 4861 4); a fragment is never one (RFC 6980). */
+INLINE int is_neighbour_discovery(struct xdp_md *context, struct packet *packet, __u8 hop_limit,
+				  __u32 offset, __u32 length)
+{
+	__u8 *type;
+
+	if (packet->protocol != IPPROTO_ICMPV6 || packet->fragment != FRAGMENT_NONE)
+		return 0;
+	if (hop_limit != 255 || length < sizeof(*type) || !locate(context, offset, &type))
+		return 0;
+	return *type >= 133 && *type <= 137;
+}
+
 /*
- * Walks the extension headers. `position` counts from the IPv6 header, `limit` is where the
+ * Walks the extension headers. `position` counts from the IPv6 header; `limit` is where the
  * packet ends by its own payload length (RFC 8200 4).
  */
-INLINE enum exit parse_ipv6(struct packet *packet)
+SEPARATE int parse_ipv6(struct xdp_md *context, struct packet *packet)
 {
-	struct ipv6hdr *header = at(packet, packet->network, sizeof(*header));
-	__u32 position = sizeof(*header), limit;
+	__u32 network, limit, position = sizeof(struct ipv6hdr);
+	struct ipv6hdr *header;
+	__u8 hop_limit;
 
-	if (!header)
+	if (!packet || packet->network > NETWORK_OFFSET_MAX)
 		return EXIT_ipv6_malformed;
-	limit = sizeof(*header) + network16(header->payload_len);
-	if (header->version != 6 || !holds(packet, packet->network, limit))
+	network = packet->network;
+	if (!locate(context, network, &header))
 		return EXIT_ipv6_malformed;
+	__builtin_memcpy(&packet->source, &header->saddr, sizeof(packet->source));
+	__builtin_memcpy(&packet->destination, &header->daddr, sizeof(packet->destination));
 	packet->protocol = header->nexthdr;
+	hop_limit = header->hop_limit;
+	limit = sizeof(*header) + network16(header->payload_len);
+	if (header->version != 6 || !holds(context, network, limit))
+		return EXIT_ipv6_malformed;
 
 	for (int walked = 0; is_extension(packet->protocol); walked++) {
 		struct {
@@ -217,12 +235,13 @@ INLINE enum exit parse_ipv6(struct packet *packet)
 			__u8 length;
 			__be16 fragment;
 			__be32 identification;
-		} *extension = at(packet, packet->network + position, sizeof(*extension));
+		} *extension;
 
 		if (walked == EXTENSION_HEADERS)
 			return EXIT_extension_chain;
 		/* No extension header is shorter than eight bytes. */
-		if (!extension || position + sizeof(*extension) > limit)
+		if (position + sizeof(*extension) > limit ||
+		    !locate(context, network + position, &extension))
 			return EXIT_ipv6_malformed;
 		if (packet->protocol == IPPROTO_FRAGMENT) {
 			position += sizeof(*extension);
@@ -241,9 +260,9 @@ INLINE enum exit parse_ipv6(struct packet *packet)
 		if (packet->fragment == FRAGMENT_LATER)
 			return PARSED;
 	}
-	packet->neighbour_discovery = is_neighbour_discovery(
-		packet, header, packet->network + position, limit - position);
-	return parse_transport(packet, packet->network + position, limit - position);
+	packet->neighbour_discovery = is_neighbour_discovery(context, packet, hop_limit,
+							     network + position, limit - position);
+	return parse_transport(context, packet, network + position, limit - position);
 }
 
 #endif

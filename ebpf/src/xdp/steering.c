@@ -13,6 +13,9 @@
 /* Which sort of packet wants a socket; selects the exits to count. */
 enum kind { KIND_TUNNEL, KIND_TRANSIT };
 
+/* Not an exit yet: the packet wants a socket. */
+#define STEER EXIT_COUNT
+
 INLINE enum exit failed(enum kind kind, const struct control *settings, enum exit tunnel,
 			enum exit dropped, enum exit passed)
 {
@@ -22,10 +25,11 @@ INLINE enum exit failed(enum kind kind, const struct control *settings, enum exi
 }
 
 /* Frames of a VLAN that the configuration does not name have no zone, so no policy. */
-INLINE int vlan_is_registered(struct packet *packet, const struct port *port)
+INLINE int vlan_is_registered(struct xdp_md *context, struct packet *packet,
+			      const struct port *port)
 {
 	struct vlan_key key = {
-		.ifindex = packet->context->ingress_ifindex,
+		.ifindex = context->ingress_ifindex,
 		.outer = packet->outer_tag,
 		.inner = packet->inner_tag,
 	};
@@ -48,13 +52,13 @@ INLINE int is_alive(__u32 worker, const struct control *settings)
 }
 
 /* Hands the frame to the socket of its queue, or says why not. */
-INLINE enum exit steer(struct packet *packet, const struct port *port,
+INLINE enum exit steer(struct xdp_md *context, struct packet *packet, const struct port *port,
 		       const struct control *settings, enum kind kind)
 {
-	__u32 queue = packet->context->rx_queue_index, number = port->first_slot + queue;
+	__u32 queue = context->rx_queue_index, number = port->first_slot + queue;
 	struct slot *slot;
 
-	if (!vlan_is_registered(packet, port))
+	if (!vlan_is_registered(context, packet, port))
 		return EXIT_vlan_unregistered;
 	if (!settings->enabled)
 		return failed(kind, settings, EXIT_tunnel_disabled, EXIT_transit_disabled,
@@ -73,18 +77,23 @@ INLINE enum exit steer(struct packet *packet, const struct port *port,
 	return kind == KIND_TUNNEL ? EXIT_tunnel : EXIT_transit;
 }
 
-/* A packet to an address of this host: a tunnel endpoint, or the kernel's. */
-INLINE enum exit deliver(struct packet *packet, const struct port *port,
-			 const struct control *settings, struct service_key *service)
+/* A packet to an address of this host: for a tunnel endpoint, or for the kernel. */
+INLINE enum exit local_exit(struct packet *packet, __u8 family, enum kind *kind)
 {
+	struct service_key service = {
+		.address = packet->destination,
+		.port = packet->destination_port,
+		.protocol = packet->protocol,
+		.family = family,
+	};
+
 	/* Without its first fragment a datagram has no port to decide by. */
 	if (packet->fragment == FRAGMENT_LATER)
 		return EXIT_local_fragment;
-	service->protocol = packet->protocol;
-	service->port = packet->destination_port;
-	if (map_lookup(&services, service))
-		return steer(packet, port, settings, KIND_TUNNEL);
-	return EXIT_local;
+	if (!map_lookup(&services, &service))
+		return EXIT_local;
+	*kind = KIND_TUNNEL;
+	return STEER;
 }
 
 INLINE int is_blocked(const struct block *block)
@@ -92,55 +101,34 @@ INLINE int is_blocked(const struct block *block)
 	return block && block->until_ns && coarse_clock_ns() < block->until_ns;
 }
 
-INLINE enum exit decide_ipv4(struct packet *packet, const struct port *port,
-			     const struct control *settings)
+INLINE enum exit decide_ipv4(struct packet *packet, const struct control *settings,
+			     enum kind *kind)
 {
-	struct iphdr *header;
-	struct service_key service = { .family = 4 };
-	struct prefix4 source = { .length = 32 };
-	enum exit exit = parse_ipv4(packet);
-
-	if (exit != PARSED)
-		return exit;
-	header = at(packet, packet->network, sizeof(*header));
-	if (!header)
-		return EXIT_ipv4_malformed;
-	source.address = header->saddr;
-	service.address.word[0] = header->daddr;
+	struct prefix4 source = { .length = 32, .address = packet->source.word[0] };
+	__u32 destination = packet->destination.word[0];
 
 	if (settings->blocks & BLOCKS_IPV4 && is_blocked(map_lookup(&blocked4, &source)))
 		return EXIT_blocked;
-	if ((service.address.word[0] & network32(0xf0000000)) == network32(0xe0000000))
+	if ((destination & network32(0xf0000000)) == network32(0xe0000000))
 		return EXIT_multicast;
-	if (packet->group_destination || service.address.word[0] == 0xffffffff)
+	if (packet->group_destination || destination == 0xffffffff)
 		return EXIT_broadcast;
-	if (map_lookup(&local4, &service.address.word[0]))
-		return deliver(packet, port, settings, &service);
-	return steer(packet, port, settings, KIND_TRANSIT);
+	if (map_lookup(&local4, &destination))
+		return local_exit(packet, 4, kind);
+	return STEER;
 }
 
-INLINE enum exit decide_ipv6(struct packet *packet, const struct port *port,
-			     const struct control *settings)
+INLINE enum exit decide_ipv6(struct packet *packet, const struct control *settings,
+			     enum kind *kind)
 {
-	struct ipv6hdr *header;
-	struct service_key service = { .family = 6 };
-	struct prefix6 source = { .length = 128 };
-	enum exit exit = parse_ipv6(packet);
-	int multicast, link_local;
-
-	if (exit != PARSED)
-		return exit;
-	header = at(packet, packet->network, sizeof(*header));
-	if (!header)
-		return EXIT_ipv6_malformed;
-	__builtin_memcpy(&source.address, &header->saddr, sizeof(source.address));
-	__builtin_memcpy(&service.address, &header->daddr, sizeof(service.address));
-	multicast = (service.address.word[0] & network32(0xff000000)) == network32(0xff000000);
-	link_local = (service.address.word[0] & network32(0xffc00000)) == network32(0xfe800000);
+	struct prefix6 source = { .length = 128, .address = packet->source };
+	__u32 head = packet->destination.word[0];
+	int multicast = (head & network32(0xff000000)) == network32(0xff000000);
+	int link_local = (head & network32(0xffc00000)) == network32(0xfe800000);
 
 	/* Before the block list: without neighbours a block would cut off the link itself. */
 	if (packet->neighbour_discovery &&
-	    (multicast || link_local || map_lookup(&local6, &service.address)))
+	    (multicast || link_local || map_lookup(&local6, &packet->destination)))
 		return EXIT_neighbour_discovery;
 	if (settings->blocks & BLOCKS_IPV6 && is_blocked(map_lookup(&blocked6, &source)))
 		return EXIT_blocked;
@@ -148,44 +136,45 @@ INLINE enum exit decide_ipv6(struct packet *packet, const struct port *port,
 		return EXIT_multicast;
 	if (packet->group_destination)
 		return EXIT_broadcast;
-	if (map_lookup(&local6, &service.address))
-		return deliver(packet, port, settings, &service);
-	if (link_local)
-		return EXIT_link_local;
-	return steer(packet, port, settings, KIND_TRANSIT);
+	if (map_lookup(&local6, &packet->destination))
+		return local_exit(packet, 6, kind);
+	return link_local ? EXIT_link_local : STEER;
 }
 
-INLINE enum exit decide(struct xdp_md *context, __u32 multi_buffer)
+INLINE enum exit decide(struct xdp_md *context)
 {
-	struct packet packet = {
-		.data = (void *)(long)context->data,
-		.end = (void *)(long)context->data_end,
-		.context = context,
-		.multi_buffer = multi_buffer,
-	};
+	struct packet packet = {};
 	__u32 ifindex = context->ingress_ifindex, zero = 0;
 	const struct port *port = map_lookup(&ports, &ifindex);
 	const struct control *settings = map_lookup(&control, &zero);
+	enum kind kind = KIND_TRANSIT;
 	enum exit exit;
 
 	/* Before any parse: what such an interface carries may not even be Ethernet. */
 	if (!port || !settings)
 		return EXIT_port_unregistered;
-	exit = parse_ethernet(&packet);
+	exit = parse_ethernet(context, &packet);
 	if (exit != PARSED)
 		return exit;
-	if (packet.ether_type == network16(ETH_P_IP))
-		return decide_ipv4(&packet, port, settings);
-	if (packet.ether_type == network16(ETH_P_IPV6))
-		return decide_ipv6(&packet, port, settings);
-	if (packet.ether_type == network16(ETH_P_ARP))
-		return EXIT_arp;
-	return is_unknown_tag(packet.ether_type) ? EXIT_vlan_unsupported : EXIT_non_ip;
+	if (packet.ether_type == network16(ETH_P_IP)) {
+		exit = parse_ipv4(context, &packet);
+		if (exit == PARSED)
+			exit = decide_ipv4(&packet, settings, &kind);
+	} else if (packet.ether_type == network16(ETH_P_IPV6)) {
+		exit = parse_ipv6(context, &packet);
+		if (exit == PARSED)
+			exit = decide_ipv6(&packet, settings, &kind);
+	} else if (packet.ether_type == network16(ETH_P_ARP)) {
+		exit = EXIT_arp;
+	} else {
+		exit = is_unknown_tag(packet.ether_type) ? EXIT_vlan_unsupported : EXIT_non_ip;
+	}
+	return exit == STEER ? steer(context, &packet, port, settings, kind) : exit;
 }
 
-INLINE int run(struct xdp_md *context, __u32 multi_buffer)
+INLINE int run(struct xdp_md *context)
 {
-	enum exit exit = decide(context, multi_buffer);
+	enum exit exit = decide(context);
 	__u32 index = exit;
 	__u64 *count = map_lookup(&exits, &index);
 
@@ -198,14 +187,14 @@ INLINE int run(struct xdp_md *context, __u32 multi_buffer)
 SECTION("xdp")
 int steering(struct xdp_md *context)
 {
-	return run(context, 0);
+	return run(context);
 }
 
-/* For jumbo frames over several buffers; kernel 5.18. */
+/* For jumbo frames over several buffers. */
 SECTION("xdp.frags")
 int steering_frags(struct xdp_md *context)
 {
-	return run(context, 1);
+	return run(context);
 }
 
 char program_license[] SECTION("license") = "Dual MIT/GPL";
