@@ -15,7 +15,7 @@ use super::model::{
     Address, Changes, Hop, Link, Neighbour, Nexthop, NexthopTarget, Route, RouteKind,
 };
 use super::uapi::{NLM_F_APPEND, NLM_F_REPLACE};
-use routes::Routes;
+use routes::{Removal, Routes};
 
 /// Where a new route goes among those with the same table, prefix and metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,8 +125,10 @@ impl Tables {
                 Applied::changed(Changes::ROUTES, self.routes.put(route, placement))
             }
             Update::RouteGone(route) => {
-                let found = self.routes.remove(&route);
-                Applied { routes_in_doubt: !found, ..Applied::changed(Changes::ROUTES, found) }
+                let removal = self.routes.remove(&route);
+                let found = removal != Removal::Absent;
+                let routes_in_doubt = removal != Removal::Done;
+                Applied { routes_in_doubt, ..Applied::changed(Changes::ROUTES, found) }
             }
             Update::Neighbour(neighbour) => Applied::changed(
                 Changes::NEIGHBOURS,

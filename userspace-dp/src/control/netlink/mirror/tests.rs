@@ -109,7 +109,12 @@ fn random_command(dice: &mut Dice) -> String {
             let kind = dice.pick(&["blackhole", "unreachable", "prohibit", "throw"]);
             format!("route {verb} {kind} {prefix4} {metric} {table}")
         }
-        8 => format!("-6 route {verb} {} {prefix6} {metric}", dice.pick(&["blackhole", "prohibit"])),
+        8 => {
+            // With a metric of their own: when such a route stands between the hops of a multipath route, the
+            // kernel leaves it out of its lists.
+            let (kind, metric) = (dice.pick(&["blackhole", "prohibit"]), dice.pick(&["6", "600"]));
+            format!("-6 route {verb} {kind} {prefix6} metric {metric}")
+        }
         9 => format!("route {verb} {prefix4} via inet6 fe80::{host} dev {device} {metric}"),
         10 => {
             let verb = dice.pick(&["add", "del", "replace"]);

@@ -52,24 +52,35 @@ impl Routes {
         }
     }
 
-    /// Removes a route or the named hops of an IPv6 route; whether it was there.
-    pub(super) fn remove(&mut self, gone: &Route) -> bool {
+    /// Removes a route or the named hops of an IPv6 route.
+    pub(super) fn remove(&mut self, gone: &Route) -> Removal {
         let Some(alike) = self.0.get_mut(&Key::of(gone)) else {
-            return false;
+            return Removal::Absent;
         };
-        let found = match alike.iter().position(|route| route == gone) {
+        let removal = match alike.iter().position(|route| route == gone) {
             Some(at) => {
                 alike.remove(at);
-                true
+                Removal::Done
             }
             None if gone.destination.addr().is_ipv6() => remove_hops(alike, gone),
-            None => false,
+            None => Removal::Absent,
         };
         if alike.is_empty() {
             self.0.remove(&Key::of(gone));
         }
-        found
+        removal
     }
+}
+
+/// How a removal went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Removal {
+    /// As told.
+    Done,
+    /// What is left of the route may have other attributes, which nobody told.
+    Doubtful,
+    /// There was no such route.
+    Absent,
 }
 
 /// IPv4 replaces the first route. IPv6 replaces the first that is like it in taking part in multipath or not, and
@@ -97,12 +108,11 @@ fn add(alike: &mut Vec<Route>, route: Route, placement: Placement) -> bool {
     if alike.contains(&route) {
         return false;
     }
-    // IPv6 tells the whole multipath route again when one more hop joins it.
     if route.destination.addr().is_ipv6()
         && joins_multipath(&route)
         && let Some(old) = alike.iter_mut().find(|old| joins_multipath(old))
     {
-        *old = route;
+        join(old, &route);
         return true;
     }
     match (placement, route.destination) {
@@ -113,22 +123,39 @@ fn add(alike: &mut Vec<Route>, route: Route, placement: Placement) -> bool {
     true
 }
 
+/// When one more hop joins an IPv6 multipath route the kernel tells all of it, with the new hop first and in the
+/// terms of the new hop. It lists the route with the new hop last and in the terms of the first.
+fn join(old: &mut Route, told: &Route) {
+    old.hops.retain(|hop| told.hops.iter().any(|new| same_way(hop, new)));
+    for hop in &told.hops {
+        if !old.hops.iter().any(|known| same_way(known, hop)) {
+            old.hops.push(hop.clone());
+        }
+    }
+}
+
 /// IPv6 names the hops that go; the route goes with its last.
-fn remove_hops(alike: &mut Vec<Route>, gone: &Route) -> bool {
-    let Some(at) = alike.iter().position(|route| {
+fn remove_hops(alike: &mut Vec<Route>, gone: &Route) -> Removal {
+    let goes = |hop: &Hop| gone.hops.iter().any(|gone| same_way(hop, gone));
+    let all_of_it = |route: &Route| {
         route.kind == gone.kind
             && !gone.hops.is_empty()
             && gone.hops.iter().all(|hop| route.hops.iter().any(|old| same_way(old, hop)))
-    }) else {
-        return false;
     };
-    if let Some(route) = alike.get_mut(at) {
-        route.hops.retain(|old| !gone.hops.iter().any(|hop| same_way(old, hop)));
-        if route.hops.is_empty() {
-            alike.remove(at);
-        }
+    let Some(at) = alike.iter().position(all_of_it) else {
+        return Removal::Absent;
+    };
+    let Some(route) = alike.get_mut(at) else {
+        return Removal::Absent;
+    };
+    let first_goes = route.hops.first().is_some_and(goes);
+    route.hops.retain(|hop| !goes(hop));
+    if route.hops.is_empty() {
+        alike.remove(at);
+        return Removal::Done;
     }
-    true
+    // The route is listed in the terms of its first hop.
+    if first_goes { Removal::Doubtful } else { Removal::Done }
 }
 
 fn same_way(one: &Hop, other: &Hop) -> bool {
