@@ -157,7 +157,6 @@ impl Set {
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
     use std::collections::HashMap;
 
     use proptest::prelude::*;

@@ -144,6 +144,21 @@ impl Handshakes {
         self.own.public()
     }
 
+    /// Changes our identity. Handshakes under way are forgotten; timestamps of peers are kept. The workers wipe all
+    /// sessions, and the gate is made anew.
+    pub fn set_private_key(&mut self, private: &PrivateKey) {
+        self.own = KeyObject::new(private);
+        self.beginning = Transcript::new(self.own.public());
+        for awaiting in self.peers.change_identity(&mut self.curve, &self.own) {
+            self.indices.release(awaiting);
+        }
+    }
+
+    /// Changes how long a handshake goes on without an answer.
+    pub fn set_give_up(&mut self, give_up: Duration) {
+        self.give_up = give_up;
+    }
+
     /// Takes a peer on. If it was removed earlier in this process, its old initiations stay refused.
     ///
     /// # Errors

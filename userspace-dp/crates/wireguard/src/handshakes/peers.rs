@@ -162,8 +162,18 @@ impl Peers {
         self.by_key.get(public).copied()
     }
 
-    pub(super) fn handles(&self) -> impl Iterator<Item = PeerHandle> {
-        self.by_key.values().copied()
+    /// Computes every shared secret anew. Yields the indices of the handshakes that end by it.
+    pub(super) fn change_identity(&mut self, curve: &mut Curve, own: &KeyObject) -> Vec<u32> {
+        let mut ended = Vec::new();
+        for peer in self.places.iter_mut().filter_map(|place| place.peer.as_mut()) {
+            ended.extend(peer.awaiting.take().map(|awaiting| awaiting.index));
+            peer.mac1_sent = None;
+            // A key that could share a secret with one identity can with any: the order is a matter of the point.
+            if let Ok(secret) = curve.agree(own, peer.public.as_bytes()) {
+                peer.static_static = secret;
+            }
+        }
+        ended
     }
 
     fn place(&mut self) -> Result<PeerHandle, PeerError> {

@@ -72,7 +72,7 @@ impl Peer {
         Self { generation, present: true, endpoint, ..Self::ABSENT }
     }
 
-    /// Sets or ends persistent keepalives. The first goes out at once.
+    /// Sets or ends persistent keepalives. The first is due at once.
     pub(super) fn set_persistent(&mut self, interval: Option<Duration>, now: Time) {
         let interval = interval.filter(|i| !i.is_zero());
         if self.timers.persistent != interval {

@@ -1,1 +1,575 @@
+//! The data path under a virtual clock: two sides with matching sessions, every event in every state.
 
+use core::time::Duration;
+
+use aead::{Aead, Choice};
+use clock::Time;
+
+use super::*;
+use crate::protocol::*;
+use crate::{Role, SymmetricKey};
+
+const PEER: PeerHandle = PeerHandle::new(3, 7);
+const START: Time = Time::from_nanos(1_000_000_000_000);
+/// The wheel's grain: a timer is late by less than this.
+const GRAIN: Duration = Duration::from_millis(68);
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+fn aead() -> Aead {
+    Aead::new(Choice::Auto).unwrap()
+}
+
+fn endpoint(port: u16) -> Endpoint {
+    Endpoint::new(([192, 0, 2, 1], port).into(), [198, 51, 100, 1].into())
+}
+
+/// The keys of session `name` as both sides hold them: initiator, responder.
+fn keypairs(name: u8, born: Time) -> (Keypair, Keypair) {
+    let keypair = |role, ours: u32, theirs: u32, send: u8, receive: u8| Keypair {
+        local_index: ours,
+        remote_index: theirs,
+        send_key: SymmetricKey::from_bytes([send; 32]),
+        receive_key: SymmetricKey::from_bytes([receive; 32]),
+        role,
+        born,
+    };
+    let (a, b) = (1_000 + u32::from(name), 2_000 + u32::from(name));
+    (
+        keypair(Role::Initiator, a, b, name, name + 100),
+        keypair(Role::Responder, b, a, name + 100, name),
+    )
+}
+
+/// One side of a tunnel.
+struct Side(Sessions);
+
+impl Side {
+    fn new() -> Self {
+        let mut sessions = Sessions::new(8, 0x5eed, START);
+        sessions.add_peer(PEER, Some(endpoint(1)), None, START).unwrap();
+        Self(sessions)
+    }
+
+    fn install(&mut self, keypair: Keypair, now: Time) -> bool {
+        self.0.install(PEER, keypair, None, now).unwrap()
+    }
+
+    fn seal(&mut self, packet: &[u8], now: Time) -> Result<Vec<u8>, Rejected> {
+        let mut message = vec![0xee; message_length(packet.len(), 1420)];
+        message[DATA_HEADER_LENGTH..][..packet.len()].copy_from_slice(packet);
+        let mut burst = [Outbound::new(&mut message, packet.len(), PEER)];
+        self.0.seal_burst(&aead(), &mut burst, now);
+        burst[0].result.map(|()| message)
+    }
+
+    fn open_from(
+        &mut self,
+        message: &[u8],
+        from: Endpoint,
+        now: Time,
+    ) -> Result<(Received, Vec<u8>), Rejected> {
+        let mut message = message.to_vec();
+        let mut burst = [Inbound::new(&mut message, from)];
+        self.0.open_burst(&aead(), &mut burst, now);
+        burst[0].result.map(|received| (received, burst[0].payload().to_vec()))
+    }
+
+    fn open(&mut self, message: &[u8], now: Time) -> Result<Vec<u8>, Rejected> {
+        self.open_from(message, endpoint(1), now).map(|(_, payload)| payload)
+    }
+
+    fn events(&mut self, now: Time) -> Vec<TimerEvent> {
+        core::iter::from_fn(|| self.0.poll_timers(now)).collect()
+    }
+
+    /// Runs the timers for a while, as a worker that sleeps until the next deadline does, and tells what came when,
+    /// in seconds. Nothing is sent in answer.
+    fn run(&mut self, from: Time, length: Duration) -> Vec<(u64, TimerEvent)> {
+        let mut events = Vec::new();
+        let mut turns = 0;
+        while self.0.next_deadline() <= from + length {
+            let now = self.0.next_deadline().max(from);
+            events.extend(
+                self.events(now).into_iter().map(|event| (now.since(from).as_secs(), event)),
+            );
+            turns += 1;
+            assert!(turns < 10_000, "timers fire without end");
+        }
+        events
+    }
+}
+
+/// Both sides of a session in which the first is the initiator, and which was confirmed.
+fn connected(now: Time) -> (Side, Side) {
+    let (mut a, mut b) = (Side::new(), Side::new());
+    let (initiator, responder) = keypairs(1, now);
+    assert!(a.install(initiator, now));
+    assert!(!b.install(responder, now));
+    let keepalive = a.seal(&[], now).unwrap();
+    assert_eq!(b.open(&keepalive, now), Ok(vec![]));
+    (a, b)
+}
+
+#[test]
+fn data_crosses_both_ways_with_its_padding() {
+    let (mut a, mut b) = connected(START);
+    let message = a.seal(&[0x45; 50], START).unwrap();
+    assert_eq!(message.len(), 64 + DATA_OVERHEAD);
+    let payload = b.open(&message, START).unwrap();
+    assert_eq!((&payload[..50], &payload[50..]), (&[0x45; 50][..], &[0; 14][..]));
+    let back = b.seal(&[0x60; 1420], START).unwrap();
+    assert_eq!(back.len(), 1420 + DATA_OVERHEAD);
+    assert_eq!(a.open(&back, START).unwrap(), [0x60; 1420]);
+}
+
+#[test]
+fn a_header_says_type_receiver_and_counter() {
+    let (mut a, _) = connected(START);
+    let message = a.seal(&[0x45; 16], START).unwrap();
+    assert_eq!(message[..4], [4, 0, 0, 0]);
+    assert_eq!(message[4..8], 2_001u32.to_le_bytes());
+    assert_eq!(message[8..16], 1u64.to_le_bytes(), "the keepalive had counter 0");
+}
+
+#[test]
+fn the_responder_sends_nothing_until_the_first_packet_came() {
+    let (mut a, mut b) = (Side::new(), Side::new());
+    let (initiator, responder) = keypairs(1, START);
+    a.install(initiator, START);
+    b.install(responder, START);
+    assert_eq!(b.seal(&[0x45; 16], START), Err(Rejected::NoSession));
+    let first = a.seal(&[0x45; 16], START).unwrap();
+    // A forged packet confirms nothing.
+    let mut forged = first.clone();
+    forged[20] ^= 1;
+    assert_eq!(b.open(&forged, START), Err(Rejected::TagMismatch));
+    assert_eq!(b.seal(&[0x45; 16], START), Err(Rejected::NoSession));
+    let (received, _) = b.open_from(&first, endpoint(1), START).unwrap();
+    assert!(received.confirmed);
+    assert!(b.seal(&[0x45; 16], START).is_ok());
+}
+
+#[test]
+fn during_a_renewal_old_packets_still_arrive() {
+    let (mut a, mut b) = connected(START);
+    let old_from_a = a.seal(&[0x45; 16], START).unwrap();
+    let old_from_b = b.seal(&[0x45; 16], START).unwrap();
+    let (initiator, responder) = keypairs(2, START);
+    b.install(responder, START);
+    // The responder goes on under the old session.
+    let still_old = b.seal(&[0x45; 32], START).unwrap();
+    assert_eq!(still_old[4..8], 1_001u32.to_le_bytes());
+    a.install(initiator, START);
+    let new_from_a = a.seal(&[0x45; 48], START).unwrap();
+    assert_eq!(new_from_a[4..8], 2_002u32.to_le_bytes());
+    for message in [old_from_b, still_old] {
+        assert!(a.open(&message, START).is_ok());
+    }
+    assert!(b.open(&new_from_a, START).is_ok());
+    assert!(b.open(&old_from_a, START).is_ok(), "late, after the change");
+    assert_eq!(b.seal(&[0x45; 16], START).unwrap()[4..8], 1_002u32.to_le_bytes());
+}
+
+#[test]
+fn when_both_sides_begin_at_once_both_sessions_work() {
+    let (mut a, mut b) = (Side::new(), Side::new());
+    let (from_a, at_b) = keypairs(1, START);
+    let (from_b, at_a) = keypairs(2, START);
+    a.install(at_a, START);
+    b.install(at_b, START);
+    a.install(from_a, START);
+    b.install(from_b, START);
+    for _ in 0..3 {
+        let message = a.seal(&[0x45; 16], START).unwrap();
+        assert!(b.open(&message, START).is_ok());
+        let message = b.seal(&[0x45; 16], START).unwrap();
+        assert!(a.open(&message, START).is_ok());
+    }
+}
+
+#[test]
+fn packets_are_refused_in_the_order_of_the_checks() {
+    let (mut a, mut b) = connected(START);
+    let good = a.seal(&[0x45; 16], START).unwrap();
+    let with = |range: core::ops::Range<usize>, bytes: &[u8]| {
+        let mut message = good.clone();
+        message[range].copy_from_slice(bytes);
+        message
+    };
+    let limit = REJECT_AFTER_MESSAGES.to_le_bytes();
+    assert_eq!(b.open(&with(8..16, &limit), START), Err(Rejected::CounterBeyondLimit));
+    assert_eq!(b.open(&with(4..8, &[9; 4]), START), Err(Rejected::UnknownSession));
+    assert_eq!(b.open(&with(0..1, &[3]), START), Err(Rejected::Malformed));
+    assert_eq!(b.open(&with(1..2, &[1]), START), Err(Rejected::Malformed));
+    assert_eq!(b.open(&good[..15], START), Err(Rejected::Malformed));
+    assert_eq!(b.open(&good[..16], START), Err(Rejected::TooShort));
+    assert_eq!(b.open(&good[..31], START), Err(Rejected::TooShort));
+    assert_eq!(b.open(&good[..40], START), Err(Rejected::TagMismatch));
+    assert_eq!(b.open(&with(8..16, &[0; 8]), START), Err(Rejected::Replayed));
+    assert_eq!(b.open(&with(8..16, &7u64.to_le_bytes()), START), Err(Rejected::TagMismatch));
+    assert_eq!(b.open(&good, START + REJECT_AFTER_TIME), Err(Rejected::SessionExpired));
+    assert!(b.open(&good, START + REJECT_AFTER_TIME - GRAIN).is_ok(), "and none of it did harm");
+    assert_eq!(b.open(&good, START), Err(Rejected::Replayed));
+}
+
+#[test]
+fn a_duplicate_in_one_burst_is_opened_once_and_leaves_no_plaintext() {
+    let (mut a, mut b) = connected(START);
+    let message = a.seal(&[0x45; 64], START).unwrap();
+    let (mut first, mut second) = (message.clone(), message);
+    let mut burst = [Inbound::new(&mut first, endpoint(1)), Inbound::new(&mut second, endpoint(1))];
+    b.0.open_burst(&aead(), &mut burst, START);
+    assert!(burst[0].result.is_ok());
+    assert_eq!(burst[1].result, Err(Rejected::Replayed));
+    assert!(burst[1].payload().is_empty());
+    assert!(!second.windows(8).any(|bytes| bytes == [0x45; 8]));
+}
+
+#[test]
+fn a_burst_of_every_fate_gives_each_packet_its_own() {
+    let (mut a, mut b) = connected(START);
+    let mut messages: Vec<Vec<u8>> =
+        (0..150).map(|i| a.seal(&vec![0x45; 16 + i], START).unwrap()).collect();
+    for (i, message) in messages.iter_mut().enumerate() {
+        match i % 5 {
+            1 => message[30] ^= 1,
+            2 => message[4] ^= 0x80,
+            3 => message.truncate(20),
+            _ => {}
+        }
+    }
+    let mut burst: Vec<_> = messages.iter_mut().map(|m| Inbound::new(m, endpoint(1))).collect();
+    b.0.open_burst(&aead(), &mut burst, START);
+    for (i, inbound) in burst.iter().enumerate() {
+        let expected = match i % 5 {
+            1 => Some(Rejected::TagMismatch),
+            2 => Some(Rejected::UnknownSession),
+            3 => Some(Rejected::TooShort),
+            _ => None,
+        };
+        assert_eq!(inbound.result.err(), expected, "packet {i}");
+        let expected = if expected.is_none() { 16 + i } else { 0 };
+        assert_eq!(inbound.payload().iter().filter(|b| **b == 0x45).count(), expected);
+    }
+}
+
+#[test]
+fn counters_never_repeat_whatever_becomes_of_the_packet() {
+    let (mut a, _) = connected(START);
+    let mut seen = std::collections::HashSet::new();
+    for i in 0..100 {
+        // Every third ticket is thrown away.
+        let ticket = a.0.prepare_seal(PEER, 16, START).unwrap();
+        assert!(seen.insert(ticket.counter()));
+        if i % 3 != 0 {
+            assert!(a.0.sealing_key(&ticket).is_ok());
+        }
+    }
+    let message = a.seal(&[1; 16], START).unwrap();
+    assert!(!seen.contains(&u64::from_le_bytes(message[8..16].try_into().unwrap())));
+}
+
+#[test]
+fn a_session_at_its_message_limit_refuses_to_send() {
+    let (mut a, _) = connected(START);
+    let current = a.0.peers[3].slots.current.unwrap();
+    let session = &mut a.0.sessions[number(3, current) as usize];
+    session.send_counter = REKEY_AFTER_MESSAGES;
+    assert!(a.seal(&[0x45; 16], START).is_ok());
+    assert_eq!(a.events(START), [TimerEvent::StartHandshake(PEER)], "but renewal is asked for");
+    let session = &mut a.0.sessions[number(3, current) as usize];
+    session.send_counter = REJECT_AFTER_MESSAGES - 1;
+    assert!(a.seal(&[0x45; 16], START).is_ok());
+    assert_eq!(a.seal(&[0x45; 16], START), Err(Rejected::NoSession));
+    assert!(!a.0.can_send(PEER, START));
+}
+
+#[test]
+fn buffers_that_do_not_fit_take_no_counter() {
+    let (mut a, _) = connected(START);
+    let mut result = |length: usize, room: usize| {
+        let mut message = vec![0; room];
+        let mut burst = [Outbound::new(&mut message, length, PEER)];
+        a.0.seal_burst(&aead(), &mut burst, START);
+        burst[0].result
+    };
+    assert_eq!(result(1, 32), Err(Rejected::BufferLength));
+    assert_eq!(result(0, 31), Err(Rejected::BufferLength));
+    assert_eq!(result(0, 48), Err(Rejected::BufferLength), "a padded keepalive is no keepalive");
+    assert_eq!(result(100, 70_000), Err(Rejected::BufferLength));
+    assert_eq!(result(16, 48), Ok(()));
+    let message = a.seal(&[0x45; 16], START).unwrap();
+    assert_eq!(message[8..16], 2u64.to_le_bytes());
+}
+
+#[test]
+fn a_ticket_of_a_session_that_went_away_is_worth_nothing() {
+    let (mut a, mut b) = connected(START);
+    let message = a.seal(&[0x45; 16], START).unwrap();
+    let sealing = a.0.prepare_seal(PEER, 16, START).unwrap();
+    let opening = b.0.prepare_open(2_001, 1, message.len() - DATA_HEADER_LENGTH, START).unwrap();
+    for side in [&mut a, &mut b] {
+        assert!(side.0.remove_peer(PEER));
+        side.0.add_peer(PEER, None, None, START).unwrap();
+        let (other, _) = keypairs(9, START);
+        side.install(other, START);
+    }
+    assert_eq!(a.0.sealing_key(&sealing).err(), Some(Rejected::SessionGone));
+    assert_eq!(b.0.opening_key(&opening).err(), Some(Rejected::SessionGone));
+    let proof = opening.authenticate(aead::Failures::NONE, 0).unwrap();
+    let committed = b.0.commit_open(proof, endpoint(1), START);
+    assert_eq!(committed, Err(Rejected::SessionGone));
+}
+
+#[test]
+fn a_stale_handle_resolves_to_nothing() {
+    let (mut a, mut b) = connected(START);
+    let late = a.seal(&[0x45; 16], START).unwrap();
+    assert!(b.0.remove_peer(PEER) && !b.0.remove_peer(PEER));
+    assert_eq!(b.open(&late, START), Err(Rejected::UnknownSession));
+    let next = PeerHandle::new(PEER.index(), PEER.generation() + 1);
+    b.0.add_peer(next, None, None, START).unwrap();
+    assert_eq!(b.seal(&[0x45; 16], START), Err(Rejected::StalePeer));
+    let (keypair, _) = keypairs(4, START);
+    assert_eq!(b.0.install(PEER, keypair, None, START), Err(Rejected::StalePeer));
+    assert!(!b.0.set_endpoint(PEER, endpoint(2)) && b.0.status(PEER).is_none());
+    assert!(b.0.has_peer(next) && !b.0.has_peer(PEER));
+    let beyond = PeerHandle::new(8, 0);
+    assert_eq!(b.0.add_peer(beyond, None, None, START), Err(Rejected::StalePeer));
+}
+
+#[test]
+fn a_peer_that_takes_anothers_place_ends_its_sessions() {
+    let (mut a, mut b) = connected(START);
+    let late = a.seal(&[0x45; 16], START).unwrap();
+    let next = PeerHandle::new(PEER.index(), PEER.generation() + 1);
+    b.0.add_peer(next, None, None, START).unwrap();
+    assert_eq!(b.open(&late, START), Err(Rejected::UnknownSession));
+    assert!(b.0.sessions.iter().all(|session| session.send_key.as_bytes() == &[0; 32]));
+}
+
+#[test]
+fn the_endpoint_follows_authenticated_packets_only() {
+    let (mut a, mut b) = connected(START);
+    let message = a.seal(&[0x45; 16], START).unwrap();
+    let mut forged = message.clone();
+    forged[40] ^= 1;
+    assert!(b.open_from(&forged, endpoint(66), START).is_err());
+    assert_eq!(b.0.endpoint(PEER), Some(endpoint(1)));
+    let (received, _) = b.open_from(&message, endpoint(2), START).unwrap();
+    assert!(received.roamed);
+    assert_eq!(b.0.endpoint(PEER), Some(endpoint(2)));
+    assert!(b.open_from(&message, endpoint(66), START).is_err(), "a replay moves nothing");
+    assert_eq!(b.0.endpoint(PEER), Some(endpoint(2)));
+    let keepalive = a.seal(&[], START).unwrap();
+    let (received, _) = b.open_from(&keepalive, endpoint(2), START).unwrap();
+    assert!(!received.roamed && received.keepalive);
+    b.0.forget_local_address(PEER);
+    assert_eq!(b.0.endpoint(PEER), Some(endpoint(2).without_local()));
+}
+
+#[test]
+fn status_counts_payload_both_ways() {
+    let (mut a, mut b) = connected(START);
+    let message = a.seal(&[0x45; 50], START).unwrap();
+    b.open(&message, START).unwrap();
+    assert_eq!(a.0.status(PEER).unwrap().sent_bytes, 64);
+    let status = b.0.status(PEER).unwrap();
+    assert_eq!((status.received_bytes, status.sent_bytes), (64, 0));
+    assert_eq!(status.last_handshake, Some(START));
+}
+
+mod timers {
+    use super::*;
+
+    const KEEPALIVE: TimerEvent = TimerEvent::SendKeepalive(PEER);
+    const HANDSHAKE: TimerEvent = TimerEvent::StartHandshake(PEER);
+    const WIPED: TimerEvent = TimerEvent::SessionsWiped(PEER);
+
+    #[test]
+    fn two_idle_peers_exchange_nothing() {
+        let (mut a, mut b) = connected(START);
+        assert_eq!(a.run(START, seconds(100_000)), [(540, WIPED)]);
+        assert_eq!(b.run(START, seconds(100_000)), [(540, WIPED)]);
+        assert_eq!(a.0.next_deadline(), Time::NEVER);
+    }
+
+    #[test]
+    fn an_initiator_with_nothing_to_send_confirms_with_a_keepalive() {
+        let mut a = Side::new();
+        let (initiator, _) = keypairs(1, START);
+        a.install(initiator, START);
+        assert_eq!(a.events(START), [KEEPALIVE]);
+        let mut a = Side::new();
+        let (initiator, _) = keypairs(1, START);
+        a.install(initiator, START);
+        a.seal(&[0x45; 16], START).unwrap();
+        assert_eq!(a.events(START), [], "a waiting packet went out instead");
+    }
+
+    #[test]
+    fn unanswered_data_received_is_acknowledged_after_ten_seconds() {
+        let (mut a, mut b) = connected(START);
+        let data = a.seal(&[0x45; 16], START).unwrap();
+        b.open(&data, START).unwrap();
+        // More data does not postpone it.
+        let more = a.seal(&[0x45; 16], START).unwrap();
+        b.open(&more, START + seconds(7)).unwrap();
+        assert_eq!(b.run(START, seconds(530)), [(10, KEEPALIVE)]);
+    }
+
+    #[test]
+    fn an_answer_or_a_keepalive_needs_no_acknowledgement() {
+        let (mut a, mut b) = connected(START);
+        let data = a.seal(&[0x45; 16], START).unwrap();
+        b.open(&data, START).unwrap();
+        let answer = b.seal(&[0x45; 16], START + seconds(9)).unwrap();
+        assert_eq!(b.run(START, seconds(23)), [], "only its own data waits for an answer");
+        a.open(&answer, START + seconds(9)).unwrap();
+        let keepalive = a.seal(&[], START + seconds(9)).unwrap();
+        b.open(&keepalive, START + seconds(9)).unwrap();
+        assert_eq!(b.run(START, seconds(500)), []);
+    }
+
+    #[test]
+    fn data_without_an_answer_starts_a_handshake_15_s_after_the_first() {
+        let (mut a, _) = connected(START);
+        a.seal(&[0x45; 16], START).unwrap();
+        a.seal(&[0x45; 16], START + seconds(8)).unwrap();
+        a.seal(&[0x45; 16], START + seconds(14)).unwrap();
+        assert_eq!(a.run(START, seconds(16)), [(15, HANDSHAKE)]);
+    }
+
+    #[test]
+    fn any_authenticated_packet_is_an_answer() {
+        let (mut a, mut b) = connected(START);
+        a.seal(&[0x45; 16], START).unwrap();
+        let keepalive = b.seal(&[], START).unwrap();
+        a.open(&keepalive, START + seconds(14)).unwrap();
+        assert_eq!(a.run(START, seconds(500)), []);
+    }
+
+    #[test]
+    fn keepalives_wait_for_no_answer() {
+        let (mut a, _) = connected(START);
+        a.seal(&[], START).unwrap();
+        assert_eq!(a.run(START, seconds(500)), []);
+    }
+
+    #[test]
+    fn only_the_initiator_renews_when_it_sends_after_120_s() {
+        let (mut a, mut b) = connected(START);
+        for (second, expected) in [(119, &[][..]), (120, &[HANDSHAKE][..])] {
+            let now = START + seconds(second);
+            let sent = a.seal(&[], now).unwrap();
+            assert_eq!(a.events(now), expected, "second {second}");
+            b.open(&sent, now).unwrap();
+            b.seal(&[], now).unwrap();
+            assert_eq!(b.events(now), []);
+        }
+    }
+
+    #[test]
+    fn a_request_repeats_no_sooner_than_after_five_seconds() {
+        let (mut a, _) = connected(START);
+        let mut asked = Vec::new();
+        for tenth in 1200..1400 {
+            let now = START + Duration::from_millis(tenth * 100);
+            a.seal(&[], now).unwrap();
+            if a.events(now).contains(&HANDSHAKE) {
+                asked.push(tenth);
+            }
+        }
+        assert_eq!(asked, [1200, 1250, 1300, 1350]);
+    }
+
+    #[test]
+    fn only_the_initiator_renews_when_it_receives_after_165_s_and_once() {
+        let (mut a, mut b) = connected(START);
+        for (second, expected) in [(164, &[][..]), (165, &[HANDSHAKE][..]), (171, &[][..])] {
+            let now = START + seconds(second);
+            let sent = b.seal(&[], now).unwrap();
+            a.open(&sent, now).unwrap();
+            assert_eq!(a.events(now), expected, "second {second}");
+        }
+        let (mut a, mut b) = connected(START);
+        let now = START + seconds(166);
+        let sent = a.seal(&[], now).unwrap();
+        b.open(&sent, now).unwrap();
+        assert_eq!(b.events(now), []);
+    }
+
+    #[test]
+    fn after_180_s_nothing_is_sent_and_a_handshake_is_asked_for() {
+        let (mut a, mut b) = connected(START);
+        let now = START + REJECT_AFTER_TIME;
+        for side in [&mut a, &mut b] {
+            assert_eq!(side.seal(&[0x45; 16], now), Err(Rejected::NoSession));
+            assert_eq!(side.events(now), [HANDSHAKE]);
+            assert_eq!(side.seal(&[0x45; 16], now), Err(Rejected::NoSession));
+            assert_eq!(side.events(now), []);
+        }
+    }
+
+    #[test]
+    fn keys_are_wiped_at_540_s() {
+        let (mut a, _) = connected(START);
+        let (_, responder) = keypairs(5, START + seconds(100));
+        a.install(responder, START + seconds(100));
+        let events = a.run(START, seconds(10_000));
+        assert_eq!(events, [(640, WIPED)], "told when the last one went");
+        assert!(a.0.sessions.iter().all(|s| !s.live && s.receive_key.as_bytes() == &[0; 32]));
+        assert_eq!(a.0.receivers.get(1_001), None);
+    }
+
+    #[test]
+    fn persistent_keepalives_keep_their_distance_from_any_packet() {
+        let mut side = Side::new();
+        assert!(side.0.set_keepalive(PEER, Some(seconds(25)), START));
+        assert_eq!(side.events(START + GRAIN), [KEEPALIVE], "the first at once");
+        let (initiator, responder) = keypairs(1, START);
+        side.install(initiator, START);
+        let mut other = Side::new();
+        other.install(responder, START);
+        let sent = side.seal(&[], START + seconds(3)).unwrap();
+        other.open(&sent, START + seconds(3)).unwrap();
+        let back = other.seal(&[], START + seconds(20)).unwrap();
+        side.open(&back, START + seconds(20)).unwrap();
+        let times: Vec<u64> = side.run(START, seconds(100)).into_iter().map(|(at, _)| at).collect();
+        assert_eq!(times, [45, 70, 95]);
+        assert!(side.0.set_keepalive(PEER, None, START + seconds(100)));
+        let events = side.run(START + seconds(100), seconds(10_000));
+        assert_eq!(events, [(440, WIPED)]);
+    }
+
+    #[test]
+    fn the_timers_of_a_removed_peer_do_not_fire() {
+        let mut side = Side::new();
+        side.0.set_keepalive(PEER, Some(seconds(25)), START);
+        side.0.remove_peer(PEER);
+        assert_eq!(side.run(START, seconds(1_000)), []);
+    }
+
+    #[test]
+    fn many_peers_are_served_in_one_turn_and_each_once() {
+        let mut sessions = Sessions::new(1_000, 1, START);
+        for i in 0..1_000 {
+            let peer = PeerHandle::new(i, 0);
+            sessions.add_peer(peer, None, Some(seconds(25)), START).unwrap();
+        }
+        for round in [0, 26, 52] {
+            let now = START + seconds(round) + GRAIN;
+            let mut due: Vec<u32> = core::iter::from_fn(|| sessions.poll_timers(now))
+                .map(|event| match event {
+                    TimerEvent::SendKeepalive(peer) => peer.index(),
+                    TimerEvent::StartHandshake(_) | TimerEvent::SessionsWiped(_) => u32::MAX,
+                })
+                .collect();
+            due.sort_unstable();
+            assert_eq!(due, (0..1_000).collect::<Vec<_>>(), "round {round}");
+        }
+    }
+}
