@@ -1,7 +1,7 @@
 //! The figures of plain forwarding: one gateway between two hosts, one queue, one core (CPU 1) for the gateway.
 
 use crate::frame;
-use crate::generator::{Sink, mac_of};
+use crate::generator::{Sink, Source, mac_of};
 use crate::latency::{self, Quantiles};
 use crate::rounds::{self, Figure};
 use crate::{ladder, testpmd};
@@ -102,9 +102,12 @@ fn run(kind: &Kind, quick: bool) -> Result<Round> {
     let path = ladder::Path { lab: &lab, source: &client, frame, sink: &sink };
     Ok(Round {
         latency,
-        cpu_seconds_per_million: path.offer(CPU_LOAD, cpu_seconds)?.cpu_per_frame.as_secs_f64()
+        cpu_seconds_per_million: path
+            .offer(Source::Polite, CPU_LOAD, cpu_seconds)?
+            .cpu_per_frame
+            .as_secs_f64()
             * 1e6,
-        frames_per_s: path.best_of(&LOADS, step)?,
+        frames_per_s: path.best_of(Source::Fast, &LOADS, step)?,
     })
 }
 

@@ -1,31 +1,50 @@
 //! The two ends of the packet benches: a paced source of small frames and a sink that counts them, each a process in a
-//! host's namespace. The source is the kernel's live-frame test run, which reaches several million frames per second from
-//! one core and so never bounds a gateway here; it is pinned to CPU 0.
+//! host's namespace. The source is pinned to CPU 0 and comes in two kinds. The *polite* one writes to a packet socket once
+//! per millisecond and sleeps in between; it reaches about a million frames per second. The *fast* one is the kernel's
+//! live-frame test run, which keeps its CPU to itself and reaches several million, so that it never bounds a gateway here.
 
-use crate::{frame, xdp};
-use anyhow::{Context, Result};
+use crate::frame::{self, Frame, SOURCE_PORT_AT};
+use crate::packet_socket::{BATCH, PacketSocket};
+use crate::xdp;
+use anyhow::{Context, Result, ensure};
 use lab::{Background, Lab, Namespace, wait_until};
 use std::time::{Duration, Instant};
 
-/// Sends at `rate` frames per second for `seconds`, in bursts a millisecond apart, and prints how many it sent in how many seconds.
-pub fn run(interface: &str, frame: &str, rate: u64, seconds: f64) -> Result<()> {
-    let program = xdp::source(&frame::from_hex(frame)?, index_of(interface)?)?;
+/// How a source sends.
+#[derive(Debug, Clone, Copy)]
+pub enum Source {
+    /// Through a packet socket; leaves its CPU to others in between.
+    Polite,
+    /// By live frames; takes its whole CPU.
+    Fast,
+}
+
+/// Sends live frames at `rate` per second until it is told to end.
+pub fn run_fast(interface: &str, frame: &str, rate: u32) -> Result<()> {
+    let program = xdp::source(&frame::from_hex(frame)?, index_of(interface)?, rate)?;
+    xdp::emit(&program)
+}
+
+/// Sends at `rate` frames per second, a millisecond's worth at a time, until it is told to end.
+pub fn run_polite(interface: &str, frame: &str, rate: u64) -> Result<()> {
+    let socket = PacketSocket::open(index_of(interface)?)?;
+    let mut frames = [frame::from_hex(frame)?; BATCH];
     let begin = Instant::now();
-    let total = Duration::from_secs_f64(seconds);
     let mut sent = 0;
-    while begin.elapsed() < total {
+    loop {
         let due = (begin.elapsed().as_secs_f64() * rate as f64) as u64;
-        let burst = due.saturating_sub(sent).min(MAXIMUM_BURST);
-        if burst > 0 {
-            xdp::emit(&program, burst as u32)?;
-            sent += burst;
+        // Who fell behind does not catch up with a flood.
+        sent = sent.max(due.saturating_sub(rate / 100));
+        while sent < due {
+            let count = (due - sent).min(BATCH as u64) as usize;
+            for (index, frame) in frames[..count].iter_mut().enumerate() {
+                let port = 4000 + (sent + index as u64) as u16 % 1024;
+                frame[SOURCE_PORT_AT as usize..][..2].copy_from_slice(&port.to_be_bytes());
+            }
+            sent += socket.send(&mut frames[..count])? as u64;
         }
-        if burst < MAXIMUM_BURST {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        std::thread::sleep(Duration::from_millis(1));
     }
-    println!("{sent} {}", begin.elapsed().as_secs_f64());
-    Ok(())
 }
 
 /// Attaches the sink, says so, and holds it until it is told to end.
@@ -36,9 +55,6 @@ pub fn sink(interface: &str) -> Result<()> {
     std::thread::sleep(Duration::from_secs(600));
     Ok(())
 }
-
-/// Frames that a burst may have, so that a source that fell behind still looks at the clock.
-const MAXIMUM_BURST: u64 = 4096;
 
 fn index_of(interface: &str) -> Result<u32> {
     let text = std::fs::read_to_string(format!("/sys/class/net/{interface}/ifindex"))
@@ -68,7 +84,7 @@ impl<'a> Sink<'a> {
         wait_until("the sink is attached", Duration::from_secs(5), || {
             process.log().contains("attached") || !process.is_running()
         })?;
-        anyhow::ensure!(process.is_running(), "the sink ended: {}", process.log());
+        ensure!(process.is_running(), "the sink ended: {}", process.log());
         Ok(Self { _process: process, namespace, interface })
     }
 
@@ -81,33 +97,26 @@ impl<'a> Sink<'a> {
     }
 }
 
-/// What the generator did.
-pub struct Sent {
-    pub elapsed: Duration,
-}
-
-/// Sends frames from `host`'s `eth0` for `seconds` at `rate`.
-pub fn send(
+/// Starts sending from `host`'s `eth0` at `rate`, until the returned process is dropped.
+pub fn start(
     lab: &Lab,
     host: &Namespace,
-    frame: &frame::Frame,
+    source: Source,
+    frame: &Frame,
     rate: u64,
-    seconds: f64,
-) -> Result<Sent> {
+) -> Result<Background> {
+    let kind = match source {
+        Source::Polite => "send-politely",
+        Source::Fast => "send-fast",
+    };
     let mut command = host.command("taskset");
     command.args(["--cpu-list", "0"]).arg(std::env::current_exe()?);
-    command.args([
-        "generate",
-        "eth0",
-        &frame::to_hex(frame),
-        &rate.to_string(),
-        &seconds.to_string(),
-    ]);
-    let mut process = Background::start(&mut command, &lab.path("generate.log"))?;
-    let text = process.finish(Duration::from_secs_f64(seconds + 10.0))?;
-    let seconds = text.split_whitespace().nth(1).and_then(|word| word.parse().ok());
-    let seconds = seconds.with_context(|| format!("the generator printed: {text}"))?;
-    Ok(Sent { elapsed: Duration::from_secs_f64(seconds) })
+    command.args([kind, "eth0", &frame::to_hex(frame), &rate.to_string()]);
+    let mut process = Background::start(&mut command, &lab.path("source.log"))?;
+    // Loading, and the first frames on their way.
+    std::thread::sleep(Duration::from_millis(100));
+    ensure!(process.is_running(), "the source ended: {}", process.log());
+    Ok(process)
 }
 
 /// The MAC address of an interface.

@@ -3,10 +3,10 @@
 
 use crate::accounting::Meter;
 use crate::frame::Frame;
-use crate::generator::{Sink, send};
+use crate::generator::{self, Sink, Source};
 use anyhow::Result;
 use lab::{Lab, Namespace};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where frames come from, what they are, and where they are counted.
 pub struct Path<'a> {
@@ -26,26 +26,23 @@ pub struct Outcome {
 }
 
 impl Path<'_> {
-    /// Offers `load` frames per second for `seconds`.
-    pub fn offer(&self, load: u64, seconds: f64) -> Result<Outcome> {
-        let before = self.sink.count()?;
-        let meter = Meter::start()?;
-        let sent = send(self.lab, self.source, &self.frame, load, seconds)?;
-        let busy = meter.busy()?;
-        // What is still queued counts too.
-        std::thread::sleep(Duration::from_millis(50));
-        let arrived = self.sink.count()? - before;
+    /// Offers `load` frames per second and looks at what arrives during `seconds` of it.
+    pub fn offer(&self, source: Source, load: u64, seconds: f64) -> Result<Outcome> {
+        let _sending = generator::start(self.lab, self.source, source, &self.frame, load)?;
+        let (before, meter, begin) = (self.sink.count()?, Meter::start()?, Instant::now());
+        std::thread::sleep(Duration::from_secs_f64(seconds));
+        let (busy, arrived) = (meter.busy()?, self.sink.count()? - before);
         Ok(Outcome {
-            delivered: arrived as f64 / sent.elapsed.as_secs_f64(),
+            delivered: arrived as f64 / begin.elapsed().as_secs_f64(),
             cpu_per_frame: busy.div_f64(arrived.max(1) as f64),
         })
     }
 
     /// Offers each load in turn and returns the best rate delivered.
-    pub fn best_of(&self, loads: &[u64], seconds: f64) -> Result<f64> {
+    pub fn best_of(&self, source: Source, loads: &[u64], seconds: f64) -> Result<f64> {
         let mut best = 0.0_f64;
         for &load in loads {
-            best = best.max(self.offer(load, seconds)?.delivered);
+            best = best.max(self.offer(source, load, seconds)?.delivered);
         }
         Ok(best)
     }

@@ -24,28 +24,44 @@ const fn instruction(code: u8, to: u8, from: u8, offset: i16, immediate: i32) ->
 const MOVE: u8 = 0xb7;
 const MOVE_REGISTER: u8 = 0xbf;
 const ADD: u8 = 0x07;
+const SUBTRACT_REGISTER: u8 = 0x1f;
+const MULTIPLY: u8 = 0x27;
+const DIVIDE: u8 = 0x37;
 const AND: u8 = 0x57;
 const LOAD_BYTE: u8 = 0x71;
 const LOAD_HALF: u8 = 0x69;
 const LOAD_WORD: u8 = 0x61;
+const LOAD_DOUBLE: u8 = 0x79;
+const LOAD_WIDE: u8 = 0x18;
 const STORE_WORD: u8 = 0x62;
 const STORE_REGISTER_HALF: u8 = 0x6b;
+const STORE_REGISTER_DOUBLE: u8 = 0x7b;
+const JUMP_IF_EQUAL: u8 = 0x15;
 const JUMP_IF_GREATER: u8 = 0x2d;
+const JUMP_IF_GREATER_OR_EQUAL: u8 = 0x3d;
 const JUMP_IF_NOT_EQUAL: u8 = 0x55;
 const CALL: u8 = 0x85;
 const EXIT: u8 = 0x95;
 
+/// In place of a source register: the immediate is the descriptor of a map.
+const PSEUDO_MAP: u8 = 1;
+
+const MAP_LOOKUP: i32 = 1;
+const KTIME_GET_NS: i32 = 5;
 const GET_PRANDOM_U32: i32 = 7;
 const REDIRECT: i32 = 23;
 
-const XDP_ABORTED: i32 = 0;
 const XDP_DROP: i32 = 1;
 const XDP_PASS: i32 = 2;
 
-/// Writes `frame` over the whole packet, with one of 1024 source ports, and redirects it to an interface. The whole
-/// frame, every time: live frames are recycled, and come back as the gateway left them.
-pub fn source(frame: &Frame, interface: u32) -> Result<OwnedFd> {
-    let mut program = bounds_check(LEN as i32);
+/// Sends `rate` frames per second to an interface: of the live frames that the kernel runs through it as fast as it can,
+/// it redirects those that are due and drops the others, to be used again. A frame that is due is written whole, with one
+/// of 1024 source ports: frames are recycled, and come back as the gateway left them.
+pub fn source(frame: &Frame, interface: u32, rate: u32) -> Result<OwnedFd> {
+    let map = clock_and_count()?;
+    let mut program = vec![instruction(MOVE_REGISTER, 6, 1, 0, 0)];
+    program.extend(due(&map, rate.cast_signed()));
+    program.extend(bounds_check(LEN as i32));
     for (index, word) in frame.chunks_exact(4).enumerate() {
         let word = i32::from_ne_bytes([word[0], word[1], word[2], word[3]]);
         program.push(instruction(STORE_WORD, 6, 0, 4 * index as i16, word));
@@ -59,7 +75,35 @@ pub fn source(frame: &Frame, interface: u32) -> Result<OwnedFd> {
         instruction(CALL, 0, 0, 0, REDIRECT),
         instruction(EXIT, 0, 0, 0, 0),
     ]);
-    finish(program, XDP_ABORTED)
+    finish(program, XDP_DROP)
+}
+
+/// Goes to the end unless a frame is due, and counts it. The map's value holds the start in nanoseconds and the count.
+fn due(map: &OwnedFd, rate: i32) -> [Instruction; 21] {
+    [
+        instruction(STORE_WORD, 10, 0, -4, 0),
+        // The map's descriptor, in the two halves of a 64-bit load.
+        instruction(LOAD_WIDE, 1, PSEUDO_MAP, 0, map.as_raw_fd()),
+        instruction(0, 0, 0, 0, 0),
+        instruction(MOVE_REGISTER, 2, 10, 0, 0),
+        instruction(ADD, 2, 0, 0, -4),
+        instruction(CALL, 0, 0, 0, MAP_LOOKUP),
+        instruction(JUMP_IF_EQUAL, 0, 0, TO_THE_END, 0),
+        instruction(MOVE_REGISTER, 7, 0, 0, 0),
+        instruction(CALL, 0, 0, 0, KTIME_GET_NS),
+        instruction(LOAD_DOUBLE, 1, 7, 0, 0),
+        instruction(JUMP_IF_NOT_EQUAL, 1, 0, 2, 0),
+        instruction(STORE_REGISTER_DOUBLE, 7, 0, 0, 0),
+        instruction(MOVE_REGISTER, 1, 0, 0, 0),
+        instruction(SUBTRACT_REGISTER, 0, 1, 0, 0),
+        instruction(MULTIPLY, 0, 0, 0, rate),
+        instruction(DIVIDE, 0, 0, 0, 1_000_000_000),
+        instruction(LOAD_DOUBLE, 1, 7, 8, 0),
+        instruction(JUMP_IF_GREATER_OR_EQUAL, 1, 0, TO_THE_END, 0),
+        instruction(ADD, 1, 0, 0, 1),
+        instruction(STORE_REGISTER_DOUBLE, 7, 1, 8, 0),
+        instruction(MOVE_REGISTER, 1, 6, 0, 0),
+    ]
 }
 
 /// Drops UDP over IPv4 to the discard port and passes everything else.
@@ -84,8 +128,8 @@ const TO_THE_END: i16 = i16::MAX;
 /// Register 6 holds the packet; packets shorter than `len` go to the end.
 fn bounds_check(len: i32) -> Vec<Instruction> {
     vec![
-        instruction(LOAD_WORD, 6, 1, 0, 0),
         instruction(LOAD_WORD, 3, 1, 4, 0),
+        instruction(LOAD_WORD, 6, 1, 0, 0),
         instruction(MOVE_REGISTER, 4, 6, 0, 0),
         instruction(ADD, 4, 0, 0, len),
         instruction(JUMP_IF_GREATER, 4, 3, TO_THE_END, 0),
@@ -117,6 +161,14 @@ struct LoadAttributes {
 }
 
 #[repr(C)]
+struct MapAttributes {
+    kind: u32,
+    key_size: u32,
+    value_size: u32,
+    entries: u32,
+}
+
+#[repr(C)]
 #[derive(Default)]
 struct LinkAttributes {
     program: u32,
@@ -143,11 +195,17 @@ struct TestAttributes {
     flags: u32,
     cpu: u32,
     batch_size: u32,
+    /// The kernel refuses anything but zeros behind what it knows: no padding may stay unwritten.
+    reserved: u32,
 }
 
+const _: () = assert!(size_of::<TestAttributes>() == 80);
+
+const BPF_MAP_CREATE: i32 = 0;
 const BPF_PROG_LOAD: i32 = 5;
 const BPF_PROG_TEST_RUN: i32 = 10;
 const BPF_LINK_CREATE: i32 = 28;
+const MAP_TYPE_ARRAY: u32 = 2;
 const PROGRAM_TYPE_XDP: u32 = 6;
 const ATTACH_TYPE_XDP: u32 = 37;
 const NATIVE_MODE: u32 = 1 << 2;
@@ -159,7 +217,7 @@ fn load(program: &[Instruction]) -> Result<OwnedFd> {
         kind: PROGRAM_TYPE_XDP,
         instruction_count: program.len() as u32,
         instructions: program.as_ptr() as u64,
-        license: c"MIT".as_ptr() as u64,
+        license: c"Dual MIT/GPL".as_ptr() as u64,
         log_level: 1,
         log_size: log.len() as u32,
         log: log.as_mut_ptr() as u64,
@@ -183,20 +241,27 @@ pub fn attach(program: &OwnedFd, interface: u32) -> Result<OwnedFd> {
     Ok(descriptor_of(bpf(BPF_LINK_CREATE, &attributes)?))
 }
 
-/// Runs the source over `count` live frames.
-pub fn emit(program: &OwnedFd, count: u32) -> Result<()> {
+/// Runs the source over live frames until a signal arrives.
+pub fn emit(program: &OwnedFd) -> Result<()> {
     let seed = [0_u8; LEN];
     let attributes = TestAttributes {
         program: program.as_raw_fd().cast_unsigned(),
         data_size_in: LEN as u32,
         data_in: seed.as_ptr() as u64,
-        repeat: count,
+        repeat: i32::MAX.cast_unsigned(),
         flags: LIVE_FRAMES,
         batch_size: 64,
         ..TestAttributes::default()
     };
     bpf(BPF_PROG_TEST_RUN, &attributes)?;
     Ok(())
+}
+
+/// A map of one value of two 64-bit words, zero at first.
+fn clock_and_count() -> Result<OwnedFd> {
+    let attributes =
+        MapAttributes { kind: MAP_TYPE_ARRAY, key_size: 4, value_size: 16, entries: 1 };
+    Ok(descriptor_of(bpf(BPF_MAP_CREATE, &attributes)?))
 }
 
 fn bpf<T>(command: i32, attributes: &T) -> io::Result<i32> {
