@@ -12,11 +12,6 @@
 
 #define SECTION(name) __attribute__((section(name), used))
 #define INLINE static inline __attribute__((always_inline))
-/*
- * A function the verifier checks once, by itself, with arguments it knows nothing about: what it
- * finds does not multiply with the paths of its callers. Pointers may be null for it.
- */
-#define SEPARATE __attribute__((noinline))
 
 /* Map attributes travel as types in BTF: an integer is the length of an array type. */
 #define MAP_INTEGER(name, value) int(*name)[value]
@@ -38,7 +33,10 @@ static long (*const redirect_map)(void *map, __u32 key, __u64 flags) =
 	(void *)BPF_FUNC_redirect_map;
 /* CLOCK_MONOTONIC at tick resolution (1 to 10 ms late): far cheaper than the exact clock. */
 static __u64 (*const coarse_clock_ns)(void) = (void *)BPF_FUNC_ktime_get_coarse_ns;
-/* Length over all fragments of a multi-buffer frame; kernel 5.18. */
+/* Length of the frame over all its buffers; kernel 5.18. */
 static __u64 (*const frame_length)(struct xdp_md *context) = (void *)BPF_FUNC_xdp_get_buff_len;
+/* Copies bytes of the frame, whichever buffers they are in; not zero when it ends before. */
+static long (*const load_bytes)(struct xdp_md *context, __u32 offset, void *to, __u32 length) =
+	(void *)BPF_FUNC_xdp_load_bytes;
 
 #endif

@@ -3,9 +3,9 @@
  * Reads Ethernet, VLAN tags, IPv4, IPv6 and the destination port out of a frame into a struct
  * packet, from which alone the decisions are made.
  *
- * Every position is a scalar offset that is checked against the end of the data right before the
- * read. No pointer is subtracted, or compared with anything but the end, so that the program
- * also verifies for a process without CAP_PERFMON.
+ * Headers at a variable offset are copied by a helper. Pointers into the frame move by constants
+ * only, and are compared with its end only: anything else the kernel allows no process without
+ * CAP_PERFMON, which may not learn addresses, not even by speculation.
  */
 #ifndef RINGWALL_PACKET_H
 #define RINGWALL_PACKET_H
@@ -25,8 +25,7 @@
 #define NEXT_HEADER_HIP 139
 #define NEXT_HEADER_SHIM6 140
 
-/* Ethernet header and two tags. */
-#define NETWORK_OFFSET_MAX (sizeof(struct ethhdr) + 2 * 4)
+#define TAG_LENGTH 4
 
 enum fragment { FRAGMENT_NONE, FRAGMENT_FIRST, FRAGMENT_LATER };
 
@@ -34,10 +33,10 @@ struct packet {
 	struct address6 source; /* IPv4 in word[0] */
 	struct address6 destination;
 	__u32 network; /* offset of the IP header */
+	__u32 transport; /* offset of what follows the IP headers */
 	__u16 ether_type; /* network order */
 	__u16 outer_tag;
 	__u16 inner_tag;
-	__u16 destination_port; /* network order; 0 when there is none */
 	__u8 protocol;
 	__u8 fragment; /* enum fragment */
 	__u8 group_destination; /* Ethernet multicast or broadcast */
@@ -47,34 +46,32 @@ struct packet {
 /* A parse step gives PARSED or the exit that ends the packet. */
 #define PARSED EXIT_COUNT
 
-/*
- * Points `*pointer` at `offset`; true if what it points to lies inside the linear part of the
- * frame. A truth value and not a null pointer tells, because a process without CAP_PERFMON may
- * not even compare a packet pointer with null.
- */
+/* Points `pointer` at a constant offset; true if what it points to lies in the first buffer. */
 #define locate(context, offset, pointer) \
-	locate_bytes(context, offset, (void **)(pointer), sizeof(**(pointer)))
+	((pointer) = (void *)(long)(context)->data + (offset), \
+	 (void *)((pointer) + 1) <= (void *)(long)(context)->data_end)
 
-INLINE int locate_bytes(struct xdp_md *context, __u32 offset, void **pointer, __u32 length)
-{
-	void *end = (void *)(long)context->data_end;
-	void *start = (void *)(long)context->data + offset;
+/* Copies what is at `offset` into `header`; true if it lies in the frame. */
+#define load(context, offset, header) (!load_bytes(context, offset, header, sizeof(*(header))))
 
-	/* One register for check and reads: the verifier knows ranges by register, not by value. */
-	asm volatile("" : "+r"(start));
-	*pointer = start;
-	return start + length <= end;
-}
+/* The same if `offset` is the constant `place`, and what is there lies in the first buffer. */
+#define load_at(context, offset, place, header) \
+	({ \
+		__typeof__(header) found; \
+		int loaded = (offset) == (place) && locate(context, place, found); \
+		if (loaded) \
+			*(header) = *found; \
+		loaded; \
+	})
 
-/* True when the frame holds `length` bytes at `offset`, be it in later buffers. */
-INLINE int holds(struct xdp_md *context, __u32 offset, __u32 length)
-{
-	void *end = (void *)(long)context->data_end;
-
-	if (likely((void *)(long)context->data + offset + length <= end))
-		return 1;
-	return offset + length <= frame_length(context);
-}
+/*
+ * `load` for what follows an Ethernet header and `behind` constant bytes: without a tag or with
+ * one it costs a compare or two, elsewhere a helper call.
+ */
+#define load_behind(context, offset, behind, header) \
+	(load_at(context, offset, ETH_HLEN + (behind), header) || \
+	 load_at(context, offset, ETH_HLEN + TAG_LENGTH + (behind), header) || \
+	 load(context, offset, header))
 
 INLINE int is_tag(__u16 ether_type)
 {
@@ -96,13 +93,13 @@ INLINE int parse_tag(struct xdp_md *context, struct packet *packet, __u32 offset
 		__be16 ether_type;
 	} *header;
 
-	if (!locate(context, offset, &header))
+	if (!locate(context, offset, header))
 		return 0;
 	*tag = TAG_PRESENT | (network16(header->control) & 0x0fff);
 	if (packet->ether_type == network16(ETH_P_8021AD))
 		*tag |= TAG_SERVICE;
 	packet->ether_type = header->ether_type;
-	packet->network = offset + sizeof(*header);
+	packet->network = offset + TAG_LENGTH;
 	return 1;
 }
 
@@ -110,14 +107,14 @@ INLINE enum exit parse_ethernet(struct xdp_md *context, struct packet *packet)
 {
 	struct ethhdr *header;
 
-	if (!locate(context, 0, &header))
+	if (!locate(context, 0, header))
 		return EXIT_frame_truncated;
 	packet->group_destination = header->h_dest[0] & 1;
 	packet->ether_type = header->h_proto;
-	packet->network = sizeof(*header);
+	packet->network = ETH_HLEN;
 	if (likely(!is_tag(packet->ether_type)))
 		return PARSED;
-	if (!parse_tag(context, packet, sizeof(*header), &packet->outer_tag))
+	if (!parse_tag(context, packet, ETH_HLEN, &packet->outer_tag))
 		return EXIT_frame_truncated;
 	if (likely(!is_tag(packet->ether_type))) {
 		/* A priority tag (VLAN 0) names no VLAN: the frame counts as untagged. */
@@ -125,54 +122,46 @@ INLINE enum exit parse_ethernet(struct xdp_md *context, struct packet *packet)
 			packet->outer_tag = 0;
 		return PARSED;
 	}
-	if (!parse_tag(context, packet, sizeof(*header) + 4, &packet->inner_tag))
+	if (!parse_tag(context, packet, ETH_HLEN + TAG_LENGTH, &packet->inner_tag))
 		return EXIT_frame_truncated;
 	return is_tag(packet->ether_type) ? EXIT_vlan_unsupported : PARSED;
 }
 
-/* The transport header starts at `offset`; the IP header says it may use `length` bytes. */
-INLINE enum exit parse_transport(struct xdp_md *context, struct packet *packet, __u32 offset,
-				 __u32 length)
+INLINE int has_ports(const struct packet *packet)
 {
-	struct {
-		__be16 source;
-		__be16 destination;
-	} *ports;
-
-	if (packet->protocol != IPPROTO_UDP && packet->protocol != IPPROTO_TCP)
-		return PARSED;
-	if (length < sizeof(*ports) || !locate(context, offset, &ports))
-		return EXIT_transport_truncated;
-	packet->destination_port = ports->destination;
-	return PARSED;
+	return packet->protocol == IPPROTO_UDP || packet->protocol == IPPROTO_TCP;
 }
 
-SEPARATE int parse_ipv4(struct xdp_md *context, struct packet *packet)
+/* What follows the IP headers starts at `offset`; they say it has `length` bytes. */
+INLINE enum exit check_transport(struct packet *packet, __u32 offset, __u32 length)
 {
-	__u32 network, header_length, total_length;
-	struct iphdr *header;
+	packet->transport = offset;
+	return has_ports(packet) && length < 4 ? EXIT_transport_truncated : PARSED;
+}
+
+INLINE enum exit parse_ipv4(struct xdp_md *context, struct packet *packet)
+{
+	__u32 header_length, total_length;
+	struct iphdr header;
 	__u16 fragment;
 
-	if (!packet || packet->network > NETWORK_OFFSET_MAX)
+	if (!load_behind(context, packet->network, 0, &header))
 		return EXIT_ipv4_malformed;
-	network = packet->network;
-	if (!locate(context, network, &header))
+	header_length = header.ihl * 4;
+	total_length = network16(header.tot_len);
+	if (header.version != 4 || header_length < sizeof(header) ||
+	    total_length < header_length || packet->network + total_length > frame_length(context))
 		return EXIT_ipv4_malformed;
-	packet->source.word[0] = header->saddr;
-	packet->destination.word[0] = header->daddr;
-	packet->protocol = header->protocol;
-	header_length = header->ihl * 4;
-	total_length = network16(header->tot_len);
-	fragment = network16(header->frag_off);
-	if (header->version != 4 || header_length < sizeof(*header) ||
-	    total_length < header_length || !holds(context, network, total_length))
-		return EXIT_ipv4_malformed;
+	packet->source.word[0] = header.saddr;
+	packet->destination.word[0] = header.daddr;
+	packet->protocol = header.protocol;
+	fragment = network16(header.frag_off);
 	if (fragment & 0x1fff) {
 		packet->fragment = FRAGMENT_LATER;
 		return PARSED;
 	}
 	packet->fragment = fragment & 0x2000 ? FRAGMENT_FIRST : FRAGMENT_NONE;
-	return parse_transport(context, packet, network + header_length,
+	return check_transport(packet, packet->network + header_length,
 			       total_length - header_length);
 }
 
@@ -194,75 +183,78 @@ INLINE int is_extension(__u8 protocol)
 }
 
 /* Types 133 to 137 with hop limit 255 (RFC 4861 4); a fragment is never one (RFC 6980). */
-INLINE int is_neighbour_discovery(struct xdp_md *context, struct packet *packet, __u8 hop_limit,
-				  __u32 offset, __u32 length)
+INLINE int is_neighbour_discovery(struct xdp_md *context, const struct packet *packet,
+				  __u8 hop_limit, __u32 offset, __u32 length)
 {
-	__u8 *type;
+	__u8 type;
 
 	if (packet->protocol != IPPROTO_ICMPV6 || packet->fragment != FRAGMENT_NONE)
 		return 0;
-	if (hop_limit != 255 || length < sizeof(*type) || !locate(context, offset, &type))
+	if (hop_limit != 255 || length < sizeof(type) || !load(context, offset, &type))
 		return 0;
-	return *type >= 133 && *type <= 137;
+	return type >= 133 && type <= 137;
+}
+
+/* The part that all extension headers have, and what the fragment header has besides. */
+struct extension {
+	__u8 next;
+	__u8 length;
+	__be16 fragment;
+	__be32 identification;
+};
+
+INLINE __u32 extension_length(__u8 protocol, const struct extension *extension)
+{
+	if (protocol == IPPROTO_FRAGMENT)
+		return sizeof(*extension);
+	if (protocol == IPPROTO_AH)
+		return (extension->length + 2) * 4;
+	return (extension->length + 1) * 8;
 }
 
 /*
  * Walks the extension headers. `position` counts from the IPv6 header; `limit` is where the
  * packet ends by its own payload length (RFC 8200 4).
  */
-SEPARATE int parse_ipv6(struct xdp_md *context, struct packet *packet)
+INLINE enum exit parse_ipv6(struct xdp_md *context, struct packet *packet)
 {
-	__u32 network, limit, position = sizeof(struct ipv6hdr);
-	struct ipv6hdr *header;
-	__u8 hop_limit;
+	__u32 limit, position = sizeof(struct ipv6hdr);
+	struct ipv6hdr header;
 
-	if (!packet || packet->network > NETWORK_OFFSET_MAX)
+	if (!load_behind(context, packet->network, 0, &header))
 		return EXIT_ipv6_malformed;
-	network = packet->network;
-	if (!locate(context, network, &header))
+	limit = position + network16(header.payload_len);
+	if (header.version != 6 || packet->network + limit > frame_length(context))
 		return EXIT_ipv6_malformed;
-	__builtin_memcpy(&packet->source, &header->saddr, sizeof(packet->source));
-	__builtin_memcpy(&packet->destination, &header->daddr, sizeof(packet->destination));
-	packet->protocol = header->nexthdr;
-	hop_limit = header->hop_limit;
-	limit = sizeof(*header) + network16(header->payload_len);
-	if (header->version != 6 || !holds(context, network, limit))
-		return EXIT_ipv6_malformed;
+	__builtin_memcpy(&packet->source, &header.saddr, sizeof(packet->source));
+	__builtin_memcpy(&packet->destination, &header.daddr, sizeof(packet->destination));
+	packet->protocol = header.nexthdr;
 
 	for (int walked = 0; is_extension(packet->protocol); walked++) {
-		struct {
-			__u8 next;
-			__u8 length;
-			__be16 fragment;
-			__be32 identification;
-		} *extension;
+		struct extension extension;
 
 		if (walked == EXTENSION_HEADERS)
 			return EXIT_extension_chain;
 		/* No extension header is shorter than eight bytes. */
-		if (position + sizeof(*extension) > limit ||
-		    !locate(context, network + position, &extension))
+		if (position + sizeof(extension) > limit ||
+		    !load(context, packet->network + position, &extension))
 			return EXIT_ipv6_malformed;
-		if (packet->protocol == IPPROTO_FRAGMENT) {
-			position += sizeof(*extension);
-			packet->fragment = FRAGMENT_FIRST;
-			if (extension->fragment & network16(0xfff8))
-				packet->fragment = FRAGMENT_LATER;
-		} else if (packet->protocol == IPPROTO_AH) {
-			position += (extension->length + 2) * 4;
-		} else {
-			position += (extension->length + 1) * 8;
-		}
-		packet->protocol = extension->next;
+		position += extension_length(packet->protocol, &extension);
 		if (position > limit)
 			return EXIT_ipv6_malformed;
+		if (packet->protocol == IPPROTO_FRAGMENT) {
+			packet->fragment = extension.fragment & network16(0xfff8) ?
+						   FRAGMENT_LATER :
+						   FRAGMENT_FIRST;
+		}
+		packet->protocol = extension.next;
 		/* What follows in a later fragment is payload, not headers. */
 		if (packet->fragment == FRAGMENT_LATER)
 			return PARSED;
 	}
-	packet->neighbour_discovery = is_neighbour_discovery(context, packet, hop_limit,
-							     network + position, limit - position);
-	return parse_transport(context, packet, network + position, limit - position);
+	packet->neighbour_discovery = is_neighbour_discovery(
+		context, packet, header.hop_limit, packet->network + position, limit - position);
+	return check_transport(packet, packet->network + position, limit - position);
 }
 
 #endif

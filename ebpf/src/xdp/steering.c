@@ -78,18 +78,28 @@ INLINE enum exit steer(struct xdp_md *context, struct packet *packet, const stru
 }
 
 /* A packet to an address of this host: for a tunnel endpoint, or for the kernel. */
-INLINE enum exit local_exit(struct packet *packet, __u8 family, enum kind *kind)
+INLINE enum exit deliver(struct xdp_md *context, struct packet *packet, __u8 family,
+			 enum kind *kind)
 {
 	struct service_key service = {
 		.address = packet->destination,
-		.port = packet->destination_port,
 		.protocol = packet->protocol,
 		.family = family,
 	};
+	const __u32 behind = family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	struct {
+		__be16 source;
+		__be16 destination;
+	} ports;
 
 	/* Without its first fragment a datagram has no port to decide by. */
 	if (packet->fragment == FRAGMENT_LATER)
 		return EXIT_local_fragment;
+	if (has_ports(packet)) {
+		if (!load_behind(context, packet->transport, behind, &ports))
+			return EXIT_transport_truncated;
+		service.port = ports.destination;
+	}
 	if (!map_lookup(&services, &service))
 		return EXIT_local;
 	*kind = KIND_TUNNEL;
@@ -101,8 +111,8 @@ INLINE int is_blocked(const struct block *block)
 	return block && block->until_ns && coarse_clock_ns() < block->until_ns;
 }
 
-INLINE enum exit decide_ipv4(struct packet *packet, const struct control *settings,
-			     enum kind *kind)
+INLINE enum exit decide_ipv4(struct xdp_md *context, struct packet *packet,
+			     const struct control *settings, enum kind *kind)
 {
 	struct prefix4 source = { .length = 32, .address = packet->source.word[0] };
 	__u32 destination = packet->destination.word[0];
@@ -114,12 +124,12 @@ INLINE enum exit decide_ipv4(struct packet *packet, const struct control *settin
 	if (packet->group_destination || destination == 0xffffffff)
 		return EXIT_broadcast;
 	if (map_lookup(&local4, &destination))
-		return local_exit(packet, 4, kind);
+		return deliver(context, packet, 4, kind);
 	return STEER;
 }
 
-INLINE enum exit decide_ipv6(struct packet *packet, const struct control *settings,
-			     enum kind *kind)
+INLINE enum exit decide_ipv6(struct xdp_md *context, struct packet *packet,
+			     const struct control *settings, enum kind *kind)
 {
 	struct prefix6 source = { .length = 128, .address = packet->source };
 	__u32 head = packet->destination.word[0];
@@ -137,7 +147,7 @@ INLINE enum exit decide_ipv6(struct packet *packet, const struct control *settin
 	if (packet->group_destination)
 		return EXIT_broadcast;
 	if (map_lookup(&local6, &packet->destination))
-		return local_exit(packet, 6, kind);
+		return deliver(context, packet, 6, kind);
 	return link_local ? EXIT_link_local : STEER;
 }
 
@@ -159,11 +169,11 @@ INLINE enum exit decide(struct xdp_md *context)
 	if (packet.ether_type == network16(ETH_P_IP)) {
 		exit = parse_ipv4(context, &packet);
 		if (exit == PARSED)
-			exit = decide_ipv4(&packet, settings, &kind);
+			exit = decide_ipv4(context, &packet, settings, &kind);
 	} else if (packet.ether_type == network16(ETH_P_IPV6)) {
 		exit = parse_ipv6(context, &packet);
 		if (exit == PARSED)
-			exit = decide_ipv6(&packet, settings, &kind);
+			exit = decide_ipv6(context, &packet, settings, &kind);
 	} else if (packet.ether_type == network16(ETH_P_ARP)) {
 		exit = EXIT_arp;
 	} else {
