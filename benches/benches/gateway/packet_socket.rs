@@ -1,7 +1,7 @@
 //! Sends frames through a packet socket, 64 per system call.
 
 use crate::frame::Frame;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, bail, ensure};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
@@ -47,7 +47,7 @@ impl PacketSocket {
         Ok(socket)
     }
 
-    /// Sends up to [`BATCH`] frames; the answer is how many the interface took.
+    /// Sends up to [`BATCH`] frames; the answer is how many are dealt with, sent or lost.
     pub fn send(&self, frames: &mut [Frame]) -> Result<usize> {
         let mut vectors = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; BATCH];
         // SAFETY: all-zero bytes are valid message headers.
@@ -62,8 +62,12 @@ impl PacketSocket {
         // live through the call.
         let sent =
             unsafe { libc::sendmmsg(self.0.as_raw_fd(), messages.as_mut_ptr(), count as u32, 0) };
-        usize::try_from(sent)
-            .ok()
-            .with_context(|| format!("sending: {}", io::Error::last_os_error()))
+        let error = io::Error::last_os_error();
+        match usize::try_from(sent) {
+            Ok(sent) => Ok(sent),
+            // A full queue at the far end: the frame is lost, as it would be on a wire.
+            Err(_) if error.raw_os_error() == Some(libc::ENOBUFS) => Ok(1),
+            Err(_) => bail!("sending: {error}"),
+        }
     }
 }

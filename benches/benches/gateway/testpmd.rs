@@ -12,10 +12,10 @@ pub fn start(
     server: [u8; 6],
 ) -> Result<Background> {
     let line = format!(
-        "dpdk-testpmd --no-huge -m 256 --no-pci --no-shconf --file-prefix={gateway} --log-level=error -l 0,1 \
+        "dpdk-testpmd --no-huge -m 512 --no-pci --no-shconf --file-prefix={gateway} --log-level=error -l 0,1 \
          --vdev net_af_xdp0,iface=wan0,start_queue=0,queue_count=1 \
          --vdev net_af_xdp1,iface=lan0,start_queue=0,queue_count=1 -- \
-         --no-mlockall --forward-mode=mac --auto-start --nb-cores=1 --rxq=1 --txq=1 --no-lsc-interrupt \
+         --no-mlockall --total-num-mbufs=32768 --forward-mode=mac --auto-start --nb-cores=1 --rxq=1 --txq=1 --no-lsc-interrupt \
          --eth-peer=0,{} --eth-peer=1,{} --stats-period 600",
         text(client),
         text(server)
