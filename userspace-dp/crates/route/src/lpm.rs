@@ -79,15 +79,35 @@ impl<V: Copy + Eq + Hash> Lpm<V> {
     }
 
     /// [`Lpm::lookup`] for IPv4.
-    #[inline]
+    #[inline(always)]
     pub fn lookup4(&self, address: Ipv4Addr) -> Option<V> {
-        self.v4.value(self.v4.table.search(address.to_bits())?)
+        self.v4.value(self.v4.table.search(address.to_bits()))
     }
 
     /// [`Lpm::lookup`] for IPv6.
-    #[inline]
+    #[inline(always)]
     pub fn lookup6(&self, address: Ipv6Addr) -> Option<V> {
-        self.v6.value(self.v6.table.search(address.to_bits())?)
+        self.v6.value(self.v6.table.search(address.to_bits()))
+    }
+
+    /// [`Lpm::lookup4`] for each of `addresses` into the same place of `values`; the shorter of the
+    /// two ends it.
+    pub fn lookup4_burst(&self, addresses: &[Ipv4Addr], values: &mut [Option<V>]) {
+        let chunk = |addresses: &[Ipv4Addr; CHUNK4]| {
+            let ids = self.v4.table.search_burst(&addresses.map(Ipv4Addr::to_bits));
+            ids.map(|id| self.v4.value(id))
+        };
+        by_chunks(addresses, values, chunk, |address| self.lookup4(address));
+    }
+
+    /// [`Lpm::lookup6`] for each of `addresses` into the same place of `values`; the shorter of the
+    /// two ends it. A large table answers a burst sooner than one by one.
+    pub fn lookup6_burst(&self, addresses: &[Ipv6Addr], values: &mut [Option<V>]) {
+        let chunk = |addresses: &[Ipv6Addr; CHUNK6]| {
+            let ids = self.v6.table.search_burst(&addresses.map(Ipv6Addr::to_bits));
+            ids.map(|id| self.v6.value(id))
+        };
+        by_chunks(addresses, values, chunk, |address| self.lookup6(address));
     }
 
     /// Heap bytes of both tables.
@@ -98,3 +118,28 @@ impl<V: Copy + Eq + Hash> Lpm<V> {
             + size_of_val(&*self.v6.values)
     }
 }
+
+/// Whole chunks by `chunk`, the rest by `single`.
+#[inline(always)]
+fn by_chunks<A: Copy, V: Copy, const N: usize>(
+    addresses: &[A],
+    values: &mut [Option<V>],
+    chunk: impl Fn(&[A; N]) -> [Option<V>; N],
+    single: impl Fn(A) -> Option<V>,
+) {
+    let len = addresses.len().min(values.len());
+    let (address_chunks, addresses) = addresses[..len].as_chunks();
+    let (value_chunks, values) = values[..len].as_chunks_mut();
+    for (addresses, values) in address_chunks.iter().zip(value_chunks) {
+        *values = chunk(addresses);
+    }
+    for (address, value) in addresses.iter().zip(values) {
+        *value = single(*address);
+    }
+}
+
+/// IPv4 lookups that go side by side: a whole burst, since each takes one pass.
+const CHUNK4: usize = 64;
+/// IPv6 lookups that go side by side: enough to hide a load from the third-level cache, few enough
+/// that what lies between the steps takes little of the first. 32 and 64 are 10 % slower.
+const CHUNK6: usize = 16;

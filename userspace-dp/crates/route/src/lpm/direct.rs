@@ -15,7 +15,7 @@ use super::intervals::{IntervalIter, Intervals, MISS, ValueId};
 pub(super) struct Direct {
     directory: Vec<u32>,
     blocks: Vec<Block>,
-    fine: Index<u32, 7, 8>,
+    fine: Index,
 }
 
 /// The values of 64 consecutive /24 prefixes; [`DIVIDED`] where there is no single one.
@@ -36,11 +36,18 @@ impl Direct {
     }
 
     #[inline(always)]
-    pub(super) fn search(&self, key: u32) -> Option<ValueId> {
-        let number = *self.directory.get((key >> STEP_BITS >> BLOCK_BITS) as usize)?;
-        let block = self.blocks.get(number as usize)?;
+    pub(super) fn search(&self, key: u32) -> ValueId {
+        let number = self.directory.get((key >> STEP_BITS >> BLOCK_BITS) as usize);
+        let Some(block) = number.and_then(|number| self.blocks.get(*number as usize)) else {
+            return MISS;
+        };
         let value = block[(key >> STEP_BITS) as usize % BLOCK_LEN];
-        if value == DIVIDED { self.fine.search(key) } else { Some(ValueId::from(value)) }
+        if value == DIVIDED { self.search_fine(key) } else { ValueId::from(value) }
+    }
+
+    #[inline(never)]
+    fn search_fine(&self, key: u32) -> ValueId {
+        self.fine.search(u64::from(key))
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -55,7 +62,7 @@ struct Builder<'a> {
     /// The block that says the same value 64 times, by value.
     uniform: Vec<Option<u32>>,
     /// What the divided /24 prefixes hold.
-    fine: Intervals<u32>,
+    fine: Intervals<u64>,
     rest: Peekable<IntervalIter<'a, u32>>,
     /// The value at the current point.
     value: ValueId,
@@ -113,9 +120,9 @@ impl<'a> Builder<'a> {
         if !self.rest.peek().is_some_and(|(start, _)| inside(*start)) {
             return self.value as u16;
         }
-        self.fine.push(origin, self.value);
+        self.fine.push(u64::from(origin), self.value);
         while let Some((start, value)) = self.rest.next_if(|(start, _)| inside(*start)) {
-            self.fine.push(start, value);
+            self.fine.push(u64::from(start), value);
             self.value = value;
         }
         DIVIDED

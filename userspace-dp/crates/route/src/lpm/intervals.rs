@@ -21,7 +21,7 @@ pub(super) struct Intervals<K> {
     pub(super) values: Vec<ValueId>,
 }
 
-impl<K: Word> Intervals<K> {
+impl<K: Copy + Eq> Intervals<K> {
     pub(super) fn with_capacity(capacity: usize) -> Self {
         Self { starts: Vec::with_capacity(capacity), values: Vec::with_capacity(capacity) }
     }
@@ -37,6 +37,15 @@ impl<K: Word> Intervals<K> {
             self.starts.push(start);
             self.values.push(value);
         }
+    }
+
+    /// The same with wider starts.
+    pub(super) fn widened(&self) -> Intervals<u64>
+    where
+        u64: From<K>,
+    {
+        let starts = self.starts.iter().map(|start| u64::from(*start)).collect();
+        Intervals { starts, values: self.values.clone() }
     }
 
     /// Start and value of each, ascending.

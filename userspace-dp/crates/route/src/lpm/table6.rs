@@ -8,8 +8,8 @@ use super::intervals::{Intervals, MISS, ValueId};
 pub(super) struct Table6 {
     /// Values, or [`SPLIT`] with the number of a tree of `lower`: prefixes longer than 64 bits lie
     /// in this upper half.
-    upper: Index<u64, 5, 6>,
-    lower: Index<u64, 5, 6>,
+    upper: Index,
+    lower: Index,
 }
 
 impl Table6 {
@@ -43,13 +43,28 @@ impl Table6 {
     }
 
     #[inline(always)]
-    pub(super) fn search(&self, key: u128) -> Option<ValueId> {
-        let found = self.upper.search((key >> 64) as u64)?;
-        if found & SPLIT == 0 {
-            Some(found)
-        } else {
-            self.lower.search_tree(found & !SPLIT, key as u64)
+    pub(super) fn search(&self, key: u128) -> ValueId {
+        self.complete(self.upper.search((key >> 64) as u64), key)
+    }
+
+    #[inline(always)]
+    pub(super) fn search_burst<const N: usize>(&self, keys: &[u128; N]) -> [ValueId; N] {
+        let mut found = self.upper.search_burst(&keys.map(|key| (key >> 64) as u64));
+        for (found, key) in found.iter_mut().zip(keys) {
+            *found = self.complete(*found, *key);
         }
+        found
+    }
+
+    /// What the upper half said, or the lower half where that one left it to it.
+    #[inline(always)]
+    fn complete(&self, found: ValueId, key: u128) -> ValueId {
+        if found & SPLIT == 0 { found } else { self.search_lower(found & !SPLIT, key as u64) }
+    }
+
+    #[inline(never)]
+    fn search_lower(&self, tree: u32, key: u64) -> ValueId {
+        self.lower.search_tree(tree, key)
     }
 
     pub(super) fn memory_bytes(&self) -> usize {

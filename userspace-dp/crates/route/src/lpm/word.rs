@@ -1,9 +1,10 @@
-//! The integers that addresses are searched as.
+//! The integers that addresses are.
 
-/// An address, or one half of an IPv6 address, in host order.
+/// An address in host order.
 pub(super) trait Word: Copy + Ord {
+    /// The lowest address.
     const ZERO: Self;
-    const MAX: Self;
+    /// Bits of an address.
     const BITS: u32;
     /// The last address of the prefix of `length` bits that begins here.
     fn last_of_prefix(self, length: u8) -> Self;
@@ -15,7 +16,6 @@ macro_rules! word {
     ($($word:ty)*) => {$(
         impl Word for $word {
             const ZERO: Self = 0;
-            const MAX: Self = Self::MAX;
             const BITS: u32 = Self::BITS;
 
             fn last_of_prefix(self, length: u8) -> Self {
@@ -28,28 +28,4 @@ macro_rules! word {
         }
     )*};
 }
-word!(u32 u64 u128);
-
-/// A word that an [`Index`](super::index::Index) searches.
-pub(super) trait Key: Word {
-    /// How far it lies beyond `origin`; zero for what lies before.
-    fn beyond(self, origin: Self) -> u64;
-    /// [`Key::beyond`] in units of `1 << shift`.
-    fn steps_beyond(self, origin: Self, shift: u32) -> u64;
-}
-
-macro_rules! key {
-    ($($word:ty)*) => {$(
-        impl Key for $word {
-            fn beyond(self, origin: Self) -> u64 {
-                u64::from(self.saturating_sub(origin))
-            }
-
-            #[inline(always)]
-            fn steps_beyond(self, origin: Self, shift: u32) -> u64 {
-                u64::from(self.saturating_sub(origin) >> (shift & (Self::BITS - 1)))
-            }
-        }
-    )*};
-}
-key!(u32 u64);
+word!(u32 u128);
