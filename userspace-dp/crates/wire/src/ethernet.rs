@@ -86,6 +86,20 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The header at the front of `frame`, and all that follows it.
+    #[inline(always)]
+    pub const fn split(frame: &'a [u8]) -> Result<(Self, &'a [u8]), Malformed> {
+        match frame.split_first_chunk() {
+            Some((header, rest)) => Ok((Self(header), rest)),
+            None => Err(Malformed::EthernetTruncated),
+        }
+    }
+
+    /// True if the destination is a group address.
+    pub const fn is_multicast(&self) -> bool {
+        self.destination().is_multicast()
+    }
+
     /// Destination address.
     pub const fn destination(&self) -> Mac {
         let [a, b, c, d, e, f, ..] = *self.0;
@@ -149,9 +163,9 @@ impl fmt::Display for Repr {
 
 /// Reads the whole link header: what it says, where the next layer begins, and which it is.
 #[inline(always)]
-pub fn walk(frame: &[u8]) -> Result<(Link, usize, u16), Malformed> {
+pub(crate) fn walk(frame: &[u8]) -> Result<(Link, usize, u16), Malformed> {
     let header = View::new(frame)?;
-    let mut link = Link { tags: vlan::Tags::NONE, multicast: header.0[0] & 1 != 0 };
+    let mut link = Link { tags: vlan::Tags::NONE, multicast: header.is_multicast() };
     let mut ethertype = header.ethertype();
     let mut at = HEADER_LEN;
     while vlan::is_tpid(ethertype) {

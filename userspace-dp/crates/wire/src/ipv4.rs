@@ -85,11 +85,16 @@ impl<'a> View<'a> {
         self.fragment_word() & DONT_FRAGMENT != 0
     }
 
-    /// Which piece of a datagram this is; its size must make sense.
+    /// True for a piece of a datagram.
     #[inline(always)]
+    pub const fn is_fragment(&self) -> bool {
+        self.fragment_word() & (MORE_FRAGMENTS | OFFSET_MASK) != 0
+    }
+
+    /// Which piece of a datagram this is; its size must make sense.
     pub fn fragment(&self) -> Result<Fragment, Malformed> {
         let word = self.fragment_word();
-        if word & (MORE_FRAGMENTS | OFFSET_MASK) == 0 {
+        if !self.is_fragment() {
             return Ok(Fragment::None);
         }
         let room = usize::from(u16::MAX) - self.header_len();

@@ -8,17 +8,21 @@
 use crate::parsed::Notes;
 use crate::{
     Addresses, Family, Fragment, Link, Malformed, Parsed, Transport, ethernet, extension, icmpv4,
-    icmpv6, ipip, ipv4, ipv6, protocol, tcp, udp,
+    icmpv6, ipip, ipv4, ipv6, protocol, tcp, udp, vlan,
 };
 
 /// Parses an Ethernet frame with up to two VLAN tags.
-#[inline]
+///
+/// Whole TCP and UDP packets in untagged frames go through code that is inlined into the caller and
+/// stores each field of the answer once, where the caller wants it; everything else is a call away.
+#[inline(always)]
 pub fn parse(frame: &[u8]) -> Result<Parsed, Malformed> {
-    let (link, l3, ethertype) = ethernet::walk(frame)?;
-    let packet = frame.get(l3..).unwrap_or(&[]);
-    match ethertype {
-        ethernet::IPV4 => parse_ipv4(packet, l3, link),
-        ethernet::IPV6 => parse_ipv6(packet, l3, link),
+    let (header, packet) = ethernet::View::split(frame)?;
+    let link = Link { tags: vlan::Tags::NONE, multicast: header.is_multicast() };
+    match header.ethertype() {
+        ethernet::IPV4 => parse_ipv4(packet, ethernet::HEADER_LEN, link),
+        ethernet::IPV6 => parse_ipv6(packet, ethernet::HEADER_LEN, link),
+        vlan::CUSTOMER | vlan::SERVICE => from_afar(parse_tagged(frame)),
         _ => Err(Malformed::NotIp),
     }
 }
@@ -34,171 +38,203 @@ pub fn parse_ip(buffer: &[u8], start: usize) -> Result<Parsed, Malformed> {
     }
 }
 
+#[inline(never)]
+fn parse_tagged(frame: &[u8]) -> Result<Parsed, Malformed> {
+    let (link, l3, ethertype) = ethernet::walk(frame)?;
+    let packet = frame.get(l3..).unwrap_or(&[]);
+    match ethertype {
+        ethernet::IPV4 => parse_ipv4(packet, l3, link),
+        ethernet::IPV6 => parse_ipv6(packet, l3, link),
+        _ => Err(Malformed::NotIp),
+    }
+}
+
 #[inline(always)]
 fn parse_ipv4(packet: &[u8], l3: usize, link: Link) -> Result<Parsed, Malformed> {
     let view = ipv4::View::new(packet)?;
-    let fragment = view.fragment()?;
-    let number = view.protocol();
-    let upper = Upper::parse(Family::V4, number, view.payload(), fragment)?;
-    let l4 = l3 + view.header_len();
-    let offsets = Offsets::new(l3, l4, &upper, view.payload().len())?;
-    let options = if view.options().is_empty() { 0 } else { Notes::IPV4_OPTIONS };
-    let whole = if view.dont_fragment() { Notes::DONT_FRAGMENT } else { 0 };
-    let addresses = Addresses::V4 { source: view.source(), destination: view.destination() };
-    Ok(Parsed {
-        addresses,
-        transport: upper.transport,
-        fragment,
-        link,
-        protocol: number,
-        hop_limit: view.ttl(),
-        traffic_class: view.traffic_class(),
-        notes: Notes(options | whole),
-        l3: offsets.l3,
-        l4: offsets.l4,
-        payload: offsets.payload,
-        payload_end: offsets.payload_end,
-        end: offsets.end,
-    })
+    match (view.protocol(), view.is_fragment()) {
+        (protocol::UDP, false) => Network::of_ipv4(&view, l3, link).udp(),
+        (protocol::TCP, false) => Network::of_ipv4(&view, l3, link).tcp(Fragment::None),
+        _ => from_afar(parse_other_ipv4(packet, l3, link)),
+    }
+}
+
+/// A fragment, or neither TCP nor UDP.
+#[inline(never)]
+fn parse_other_ipv4(packet: &[u8], l3: usize, link: Link) -> Result<Parsed, Malformed> {
+    let view = ipv4::View::new(packet)?;
+    Network::of_ipv4(&view, l3, link).other(Family::V4, view.fragment()?)
 }
 
 #[inline(always)]
 fn parse_ipv6(packet: &[u8], l3: usize, link: Link) -> Result<Parsed, Malformed> {
     let view = ipv6::View::new(packet)?;
+    match view.next_header() {
+        protocol::UDP => Network::of_ipv6(&view, l3, link).udp(),
+        protocol::TCP => Network::of_ipv6(&view, l3, link).tcp(Fragment::None),
+        _ => from_afar(parse_other_ipv6(packet, l3, link)),
+    }
+}
+
+/// Extension headers, or neither TCP nor UDP.
+#[inline(never)]
+fn parse_other_ipv6(packet: &[u8], l3: usize, link: Link) -> Result<Parsed, Malformed> {
+    let view = ipv6::View::new(packet)?;
     let chain = extension::walk(view.next_header(), view.payload())?;
-    let segment = view.payload().get(chain.len..).unwrap_or(&[]);
-    let upper = Upper::parse(Family::V6, chain.protocol, segment, chain.fragment)?;
-    let l4 = l3 + ipv6::HEADER_LEN + chain.len;
-    let offsets = Offsets::new(l3, l4, &upper, segment.len())?;
-    let addresses = Addresses::V6 { source: view.source(), destination: view.destination() };
-    Ok(Parsed {
-        addresses,
-        transport: upper.transport,
-        fragment: chain.fragment,
-        link,
-        protocol: chain.protocol,
-        hop_limit: view.hop_limit(),
-        traffic_class: view.traffic_class(),
-        notes: Notes(Notes::DONT_FRAGMENT | chain.notes()),
-        l3: offsets.l3,
-        l4: offsets.l4,
-        payload: offsets.payload,
-        payload_end: offsets.payload_end,
-        end: offsets.end,
-    })
+    let mut network = Network::of_ipv6(&view, l3, link);
+    network.protocol = chain.protocol;
+    network.notes.0 |= chain.notes();
+    network.l4 += chain.len;
+    network.segment = network.segment.get(chain.len..).unwrap_or(&[]);
+    network.other(Family::V6, chain.fragment)
 }
 
-/// The upper layer's header, and where its payload lies within the segment.
-struct Upper {
-    transport: Transport,
-    header_len: usize,
-    payload_end: usize,
+/// A packet whose network layer is read.
+struct Network<'a> {
+    addresses: Addresses,
+    link: Link,
+    protocol: u8,
+    hop_limit: u8,
+    traffic_class: u8,
+    notes: Notes,
+    l3: usize,
+    l4: usize,
+    segment: &'a [u8],
 }
 
-impl Upper {
+impl<'a> Network<'a> {
     #[inline(always)]
-    fn parse(
-        family: Family,
-        number: u8,
-        segment: &[u8],
-        fragment: Fragment,
-    ) -> Result<Self, Malformed> {
-        let first = match fragment {
-            Fragment::None => false,
-            Fragment::First { .. } => true,
-            Fragment::Later { .. } => {
-                return Ok(Self::opaque(Transport::Absent, segment));
-            }
-        };
-        match (number, family) {
-            (protocol::UDP, _) => Self::udp(segment, first),
-            (protocol::TCP, _) => Self::tcp(segment),
-            (protocol::ICMP, Family::V4) => {
-                let view = icmpv4::View::new(segment)?;
-                let (kind, code, identifier) = (view.kind(), view.code(), view.identifier());
-                Ok(Self::behind(
-                    icmpv4::HEADER_LEN,
-                    Transport::Icmp { kind, code, identifier },
-                    segment,
-                ))
-            }
-            (protocol::ICMPV6, Family::V6) => {
-                let view = icmpv6::View::new(segment)?;
-                let (kind, code, identifier) = (view.kind(), view.code(), view.identifier());
-                Ok(Self::behind(
-                    icmpv6::HEADER_LEN,
-                    Transport::Icmpv6 { kind, code, identifier },
-                    segment,
-                ))
-            }
-            (number, _) => Ok(Self::opaque(
-                match ipip::family_of(number) {
-                    Some(inner) => Transport::Ipip { inner },
-                    None => Transport::Other(number),
-                },
-                segment,
-            )),
+    fn of_ipv4(view: &ipv4::View<'a>, l3: usize, link: Link) -> Self {
+        let options = if view.options().is_empty() { 0 } else { Notes::IPV4_OPTIONS };
+        let whole = if view.dont_fragment() { Notes::DONT_FRAGMENT } else { 0 };
+        Self {
+            addresses: Addresses::V4 { source: view.source(), destination: view.destination() },
+            link,
+            protocol: view.protocol(),
+            hop_limit: view.ttl(),
+            traffic_class: view.traffic_class(),
+            notes: Notes(options | whole),
+            l3,
+            l4: l3 + view.header_len(),
+            segment: view.payload(),
         }
     }
 
     #[inline(always)]
-    fn udp(segment: &[u8], first_fragment: bool) -> Result<Self, Malformed> {
-        let view = if first_fragment {
-            udp::View::new_first_fragment(segment)?
-        } else {
-            udp::View::new(segment)?
-        };
-        let transport = Transport::Udp {
-            source_port: view.source_port(),
-            destination_port: view.destination_port(),
-        };
+    fn of_ipv6(view: &ipv6::View<'a>, l3: usize, link: Link) -> Self {
+        Self {
+            addresses: Addresses::V6 { source: view.source(), destination: view.destination() },
+            link,
+            protocol: view.next_header(),
+            hop_limit: view.hop_limit(),
+            traffic_class: view.traffic_class(),
+            notes: Notes(Notes::DONT_FRAGMENT),
+            l3,
+            l4: l3 + ipv6::HEADER_LEN,
+            segment: view.payload(),
+        }
+    }
+
+    #[inline(always)]
+    fn udp(self) -> Result<Parsed, Malformed> {
+        let view = udp::View::new(self.segment)?;
         let payload_end = udp::HEADER_LEN + view.payload().len();
-        Ok(Self { transport, header_len: udp::HEADER_LEN, payload_end })
+        self.parsed(Fragment::None, of_udp(&view), udp::HEADER_LEN, payload_end)
     }
 
     #[inline(always)]
-    fn tcp(segment: &[u8]) -> Result<Self, Malformed> {
-        let view = tcp::View::new(segment)?;
-        let transport = Transport::Tcp {
-            source_port: view.source_port(),
-            destination_port: view.destination_port(),
-            flags: view.flags(),
-        };
-        Ok(Self::behind(view.header_len(), transport, segment))
+    fn tcp(self, fragment: Fragment) -> Result<Parsed, Malformed> {
+        let view = tcp::View::new(self.segment)?;
+        let end = self.segment.len();
+        self.parsed(fragment, of_tcp(&view), view.header_len(), end)
     }
 
-    #[inline(always)]
-    const fn behind(header_len: usize, transport: Transport, segment: &[u8]) -> Self {
-        Self { transport, header_len, payload_end: segment.len() }
+    /// Anything. A first fragment must hold its whole upper header (RFC 1858, RFC 7112).
+    fn other(self, family: Family, fragment: Fragment) -> Result<Parsed, Malformed> {
+        let end = self.segment.len();
+        match (fragment, self.protocol, family) {
+            (Fragment::Later { .. }, _, _) => self.parsed(fragment, Transport::Absent, 0, end),
+            (Fragment::None, protocol::UDP, _) => self.udp(),
+            (Fragment::First { .. }, protocol::UDP, _) => {
+                let view = udp::View::new_first_fragment(self.segment)?;
+                self.parsed(fragment, of_udp(&view), udp::HEADER_LEN, end)
+            }
+            (_, protocol::TCP, _) => self.tcp(fragment),
+            (_, protocol::ICMP, Family::V4) => {
+                let view = icmpv4::View::new(self.segment)?;
+                let (kind, code, identifier) = (view.kind(), view.code(), view.identifier());
+                let transport = Transport::Icmp { kind, code, identifier };
+                self.parsed(fragment, transport, icmpv4::HEADER_LEN, end)
+            }
+            (_, protocol::ICMPV6, Family::V6) => {
+                let view = icmpv6::View::new(self.segment)?;
+                let (kind, code, identifier) = (view.kind(), view.code(), view.identifier());
+                let transport = Transport::Icmpv6 { kind, code, identifier };
+                self.parsed(fragment, transport, icmpv6::HEADER_LEN, end)
+            }
+            (_, number, _) => match ipip::family_of(number) {
+                Some(inner) => self.parsed(fragment, Transport::Ipip { inner }, 0, end),
+                None => self.parsed(fragment, Transport::Other(number), 0, end),
+            },
+        }
     }
 
+    /// Puts it all together; `header_len` and `payload_end` are within the segment. Fails if the
+    /// packet ends where no offset reaches; every other offset lies before its end.
     #[inline(always)]
-    const fn opaque(transport: Transport, segment: &[u8]) -> Self {
-        Self::behind(0, transport, segment)
-    }
-}
-
-/// Offsets from the buffer's start.
-struct Offsets {
-    l3: u16,
-    l4: u16,
-    payload: u16,
-    payload_end: u16,
-    end: u16,
-}
-
-impl Offsets {
-    /// Fails if the packet ends where no offset reaches; each other offset is below its end.
-    #[inline(always)]
-    fn new(l3: usize, l4: usize, upper: &Upper, segment_len: usize) -> Result<Self, Malformed> {
-        let end = u16::try_from(l4 + segment_len).map_err(|_| Malformed::Oversize)?;
-        Ok(Self {
-            l3: l3 as u16,
-            l4: l4 as u16,
-            payload: (l4 + upper.header_len) as u16,
-            payload_end: (l4 + upper.payload_end) as u16,
-            end,
+    fn parsed(
+        self,
+        fragment: Fragment,
+        transport: Transport,
+        header_len: usize,
+        payload_end: usize,
+    ) -> Result<Parsed, Malformed> {
+        let end = self.l4 + self.segment.len();
+        if end > usize::from(u16::MAX) {
+            return Err(Malformed::Oversize);
+        }
+        Ok(Parsed {
+            addresses: self.addresses,
+            transport,
+            fragment,
+            link: self.link,
+            protocol: self.protocol,
+            hop_limit: self.hop_limit,
+            traffic_class: self.traffic_class,
+            notes: self.notes,
+            l3: self.l3 as u16,
+            l4: self.l4 as u16,
+            payload: (self.l4 + header_len) as u16,
+            payload_end: (self.l4 + payload_end) as u16,
+            end: end as u16,
         })
+    }
+}
+
+/// Passes on an answer from out of line, taken apart and put together again. Returned as it came, it
+/// would make the compiler keep the inlined path's answer in memory as well, stored in narrow pieces
+/// and loaded in wide ones right after, which takes longer than the parse.
+#[inline(always)]
+fn from_afar(answer: Result<Parsed, Malformed>) -> Result<Parsed, Malformed> {
+    let parsed = answer?;
+    let addresses = match parsed.addresses {
+        Addresses::V4 { source, destination } => Addresses::V4 { source, destination },
+        Addresses::V6 { source, destination } => Addresses::V6 { source, destination },
+    };
+    Ok(Parsed { addresses, ..parsed })
+}
+
+#[inline(always)]
+const fn of_udp(view: &udp::View) -> Transport {
+    Transport::Udp { source_port: view.source_port(), destination_port: view.destination_port() }
+}
+
+#[inline(always)]
+const fn of_tcp(view: &tcp::View) -> Transport {
+    Transport::Tcp {
+        source_port: view.source_port(),
+        destination_port: view.destination_port(),
+        flags: view.flags(),
     }
 }
 

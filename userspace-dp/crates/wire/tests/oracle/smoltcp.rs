@@ -11,7 +11,7 @@ use wire::{Addresses, Family, Fragment, Transport, tcp::Flags, vlan};
 use super::{Summary, Upper};
 
 /// What smoltcp makes of a frame; `None` if it refuses.
-#[inline]
+#[inline(always)]
 pub fn parse(frame: &[u8]) -> Option<Summary> {
     let ethernet = EthernetFrame::new_checked(frame).ok()?;
     let mut tags = vlan::Tags::NONE;
@@ -33,7 +33,7 @@ pub fn parse(frame: &[u8]) -> Option<Summary> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn parse_ipv4(bytes: &[u8], l3: usize, tags: vlan::Tags) -> Option<Summary> {
     let packet = Ipv4Packet::new_checked(bytes).ok()?;
     let header = bytes.get(..usize::from(packet.header_len()))?;
@@ -68,7 +68,7 @@ fn parse_ipv4(bytes: &[u8], l3: usize, tags: vlan::Tags) -> Option<Summary> {
     })
 }
 
-#[inline]
+#[inline(always)]
 fn parse_ipv6(bytes: &[u8], l3: usize, tags: vlan::Tags) -> Option<Summary> {
     let packet = Ipv6Packet::new_checked(bytes).ok()?;
     if packet.version() != 6 {
@@ -133,7 +133,7 @@ fn parse_ipv6(bytes: &[u8], l3: usize, tags: vlan::Tags) -> Option<Summary> {
 }
 
 /// Fragments carry ports only where the whole header must be there: see the table.
-#[inline]
+#[inline(always)]
 fn parse_upper(
     number: IpProtocol,
     family: Family,
@@ -201,7 +201,7 @@ fn parse_upper(
 }
 
 /// smoltcp reads each flag for itself; ask for all eight.
-#[inline]
+#[inline(always)]
 fn flags(packet: &TcpPacket<&[u8]>) -> Flags {
     let bits = [
         packet.fin(),
