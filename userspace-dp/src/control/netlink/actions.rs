@@ -155,3 +155,6 @@ fn route_request(kind: u16, flags: u16, route: &DeviceRoute) -> Request {
     }
     request.number(RTA_TABLE, TABLE_MAIN).number(RTA_OIF, route.interface)
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,10 +39,10 @@ impl Sysfs {
 
     /// Name of the driver; for devices without hardware, their kind.
     pub fn driver(&self, link: &Link) -> Option<String> {
-        let driver = fs::read_link(self.hardware(link)?.join("driver"))
-            .ok()
-            .and_then(|target| Some(target.file_name()?.to_string_lossy().into_owned()));
-        driver.or_else(|| link.kind.clone())
+        let driver =
+            self.hardware(link).and_then(|device| fs::read_link(device.join("driver")).ok());
+        let name = driver.as_deref().and_then(Path::file_name);
+        name.map(|name| name.to_string_lossy().into_owned()).or_else(|| link.kind.clone())
     }
 
     /// Memory node nearest to the device; `None` when the machine has one, or the device none.
@@ -96,3 +96,6 @@ fn write(path: &Path, value: u64) -> Result<(), Error> {
 fn file_error(path: &Path, source: std::io::Error) -> Error {
     Error::File { path: path.display().to_string(), source }
 }
+
+#[cfg(test)]
+mod tests;

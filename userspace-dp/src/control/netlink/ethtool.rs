@@ -148,3 +148,6 @@ fn decode(rest: &[u8]) -> Result<Channels, super::message::Malformed> {
     })?;
     Ok(channels)
 }
+
+#[cfg(test)]
+mod tests;

@@ -127,7 +127,10 @@ fn random_command(dice: &mut Dice) -> String {
             let address = if dice.below(2) == 0 { "10.0.1.9" } else { "fd00:1::9" };
             format!("neigh {verb} {address} dev a0 {mac}")
         }
-        12 => format!("link set {device} {}", dice.pick(&["down", "up", "up", "mtu 1400", "mtu 1500"])),
+        12 => format!(
+            "link set {device} {}",
+            dice.pick(&["down", "up", "up", "mtu 1400", "mtu 1500"])
+        ),
         _ => format!("link set a1 {}", dice.pick(&["down", "up", "up", "master br0", "nomaster"])),
     }
 }
@@ -162,7 +165,8 @@ fn two_thousand_routes_are_mirrored_by_report_and_by_dump() {
     inside(|lab| {
         furnish(lab);
         let mut mirror = open();
-        let lines = (0..2000).map(|i| format!("route add 10.{}.{}.0/24 via 10.0.1.2\n", 100 + i / 250, i % 250));
+        let lines = (0..2000)
+            .map(|i| format!("route add 10.{}.{}.0/24 via 10.0.1.2\n", 100 + i / 250, i % 250));
         lab.ip_batch(&lines.collect::<String>());
         let changes = settle(&mut mirror);
         assert!(changes.contains(Changes::ROUTES) && !changes.contains(Changes::OVERRUN));
@@ -180,7 +184,8 @@ fn reports_that_were_lost_are_made_good_by_reading_again() {
         // The kernel's least buffer holds a handful of reports.
         let options = Options { tables: vec![], receive_buffer: 1 };
         let mut mirror = Mirror::open(&options).expect("netlink works");
-        let lines = (0..3000).map(|i| format!("route add 10.{}.{}.0/24 via 10.0.1.2\n", 100 + i / 250, i % 250));
+        let lines = (0..3000)
+            .map(|i| format!("route add 10.{}.{}.0/24 via 10.0.1.2\n", 100 + i / 250, i % 250));
         lab.ip_batch(&lines.collect::<String>());
         lab.ip("link set b0 mtu 1400");
         let changes = settle(&mut mirror);
@@ -247,7 +252,12 @@ fn routes_by_nexthop_object_follow_the_object_in_both_modes_of_the_kernel() {
             let ways = |mirror: &Mirror, prefix: &str| {
                 let route = mirror.routes().find(|route| route.destination.to_string() == prefix);
                 let (kind, hops) = mirror.tables().ways(route?);
-                Some((kind, hops.iter().map(|hop| (hop.gateway.map(|g| g.to_string()), hop.weight)).collect::<Vec<_>>()))
+                Some((
+                    kind,
+                    hops.iter()
+                        .map(|hop| (hop.gateway.map(|g| g.to_string()), hop.weight))
+                        .collect::<Vec<_>>(),
+                ))
             };
             let hop = |gateway: &str, weight| (Some(gateway.to_owned()), weight);
             let both = vec![hop("10.0.1.2", 3), hop("10.0.2.2", 2)];
