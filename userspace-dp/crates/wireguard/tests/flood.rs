@@ -1,0 +1,106 @@
+//! A spoofed flood of initiations with right MACs: the gateway's curve operations stay within the rate, and a peer
+//! that can show a cookie gets its session.
+
+mod gateway;
+
+use core::net::{Ipv4Addr, SocketAddr};
+use core::time::Duration;
+
+use clock::Time;
+use gateway::{Gateway, START, wall};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use ringwall_wireguard::{GateSettings, PrivateKey, REKEY_JITTER, REKEY_TIMEOUT, Rejected};
+
+const FLOOD_PER_SECOND: u64 = 100_000;
+
+/// Initiations that pass the first MAC and fail at the first decryption: made for the gateway by a stranger, then
+/// damaged, with the MAC of the damaged message. Made by engines that know only the gateway's public key.
+fn hostile_initiations(target: &Gateway, rng: &mut StdRng) -> Vec<Vec<u8>> {
+    (0..16)
+        .map(|_| {
+            let mut stranger =
+                Gateway::new(&PrivateKey::generate(rng), "203.0.113.1:1", rng.next_u64());
+            let peer = stranger.add_peer(target.key, None, Some(target.address), None);
+            let initiation = stranger.engine.initiate(peer, 0, START, wall(START)).unwrap();
+            initiation.message.to_vec()
+        })
+        .collect()
+}
+
+#[test]
+fn a_known_peer_connects_through_a_spoofed_flood_and_the_curve_stays_within_its_rate() {
+    let mut rng = StdRng::seed_from_u64(0xf100d);
+    let mut gateway = Gateway::new(&PrivateKey::generate(&mut rng), "192.0.2.1:51820", 1);
+    let mut peer = Gateway::new(&PrivateKey::generate(&mut rng), "198.51.100.7:40000", 2);
+    gateway.add_peer(peer.key, None, None, None);
+    let to_gateway = peer.add_peer(gateway.key, None, Some(gateway.address), None);
+    let hostile = hostile_initiations(&gateway, &mut rng);
+    let before = gateway.engine.statistics().agreements;
+
+    let step = Duration::from_nanos(1_000_000_000 / FLOOD_PER_SECOND);
+    let begins = START + Duration::from_secs(1);
+    let (mut now, mut connected_at, mut asked) = (START, None, false);
+    let mut on_the_way = Vec::new();
+    while connected_at.is_none() {
+        now = now + step;
+        assert!(now < START + Duration::from_secs(8), "the peer was starved");
+        let source =
+            SocketAddr::from((Ipv4Addr::from(0x1000_0000 + rng.next_u32() % 0x6000_0000), 1_000));
+        let message = &hostile[rng.next_u32() as usize % hostile.len()];
+        gateway.receive(source, message, now);
+
+        if !asked && now >= begins {
+            asked = true;
+            on_the_way.extend(peer.send(to_gateway, &gateway::packet(1, 100), now));
+        }
+        if peer.next_deadline() <= now {
+            on_the_way.extend(peer.turn(now));
+        }
+        while let Some(datagram) = on_the_way.pop() {
+            for answer in gateway.receive(peer.address, &datagram.bytes, now) {
+                assert_eq!(answer.to, peer.address);
+                on_the_way.extend(peer.receive(gateway.address, &answer.bytes, now));
+            }
+        }
+        connected_at = (!gateway.delivered.is_empty()).then_some(now);
+    }
+
+    let took = connected_at.unwrap_or(Time::NEVER).since(begins);
+    assert!(took < REKEY_TIMEOUT + REKEY_JITTER + Duration::from_millis(100), "{took:?}");
+    assert_eq!(peer.counts.cookies_kept, 1, "it was the cookie that let it in");
+    assert_flood_was_cheap(&gateway, before, now.since(START));
+}
+
+fn assert_flood_was_cheap(gateway: &Gateway, agreements_before: u64, lasted: Duration) {
+    let agreements = gateway.engine.statistics().agreements - agreements_before;
+    // Admitted messages cost one agreement each, a completed handshake two more. The standing rate of the gateway
+    // bounds what is admitted: a burst of 256, then 100 a second.
+    let admitted = 256 + 100 * (lasted.as_secs() + 1);
+    assert!(agreements <= admitted + 2, "{agreements} agreements");
+    // In truth load sets in after 25, so it is far less.
+    assert!(agreements < 100, "{agreements} agreements");
+    let received = lasted.as_secs() * FLOOD_PER_SECOND;
+    assert!(gateway.counts.cookie_replies > received - 1_000, "the rest was asked for cookies");
+    assert_eq!(gateway.rejected(Rejected::GatewayRateLimited), 0, "nothing was charged");
+}
+
+#[test]
+fn senders_with_real_addresses_are_held_to_the_rate_and_the_curve_with_them() {
+    let mut rng = StdRng::seed_from_u64(7);
+    let settings = GateSettings { load_threshold: u32::MAX, ..GateSettings::STANDARD };
+    let mut gateway =
+        Gateway::with_gate(&PrivateKey::generate(&mut rng), "192.0.2.1:51820", 1, &settings);
+    let hostile = hostile_initiations(&gateway, &mut rng);
+    let before = gateway.engine.statistics().agreements;
+    // Four seconds of 2,000 a second from many addresses, with load detection off: only the rates are left.
+    for n in 0..8_000u32 {
+        let now = START + Duration::from_micros(500) * n;
+        let source = SocketAddr::from((Ipv4Addr::from(0x0b00_0000 + n), 1_000));
+        gateway.receive(source, &hostile[n as usize % hostile.len()], now);
+    }
+    let agreements = gateway.engine.statistics().agreements - before;
+    assert!((600..=656).contains(&agreements), "{agreements}: 256 at once and 100 a second");
+    assert_eq!(gateway.rejected(Rejected::GatewayRateLimited), 8_000 - agreements);
+    assert_eq!(gateway.rejected(Rejected::UnknownPeer), agreements);
+}
