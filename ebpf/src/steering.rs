@@ -366,9 +366,8 @@ fn settings(options: &SteeringOptions) -> Control {
 
 /// The slot was empty: never filled, or emptied by the kernel when the socket was closed.
 fn is_absent(error: &MapError) -> bool {
-    match error {
-        MapError::KeyNotFound | MapError::ElementNotFound => true,
-        MapError::SyscallError(error) => error.io_error.raw_os_error() == Some(libc::ENOENT),
-        _ => false,
+    if let MapError::SyscallError(error) = error {
+        return error.io_error.raw_os_error() == Some(libc::ENOENT);
     }
+    matches!(error, MapError::KeyNotFound | MapError::ElementNotFound)
 }
