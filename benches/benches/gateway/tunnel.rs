@@ -12,7 +12,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 /// Offered loads, frames per second.
-const LOADS: [u64; 6] = [50_000, 100_000, 150_000, 200_000, 300_000, 500_000];
+const LOADS: [u64; 5] = [60_000, 120_000, 200_000, 300_000, 500_000];
 
 /// What one kind of gateway did in one round.
 struct Round {

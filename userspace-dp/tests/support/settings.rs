@@ -28,6 +28,8 @@ pub struct PeerSettings {
 pub struct GatewaySettings {
     /// Workers.
     pub workers: u32,
+    /// The CPUs that workers are pinned to; empty for the gateway's own choice.
+    pub cpus: Vec<u32>,
     /// `adaptive`, `busy` or `interrupt`.
     pub poll_mode: &'static str,
     /// Attached interfaces, each with its zone.
@@ -94,8 +96,8 @@ impl GatewaySettings {
 
     fn gateway_tables(&self, directory: &Path) -> String {
         let mut text = format!(
-            "version = 1\n\n[gateway]\nname = \"lab\"\nworkers = {}\npoll_mode = \"{}\"\n",
-            self.workers, self.poll_mode
+            "version = 1\n\n[gateway]\nname = \"lab\"\nworkers = {}\ncpus = {:?}\npoll_mode = \"{}\"\n",
+            self.workers, self.cpus, self.poll_mode
         );
         let mut zones: Vec<&str> = self.interfaces.iter().map(|(_, zone)| *zone).collect();
         if !self.tunnel_interface.is_empty() {

@@ -50,20 +50,20 @@ const SITES: [Site; 2] = [
 ];
 
 impl Sites {
-    /// Builds two sites with gateways of `kind` (with `workers` workers each, where it has such) and waits until
-    /// one host reaches the other.
+    /// Builds two sites with gateways of `kind` and waits until one host reaches the other. One queue per link, as one
+    /// tunnel has one owner; Ringwall's two workers are pinned to CPU 0 and CPU 1.
     ///
     /// # Errors
     /// When a gateway does not start or the tunnel does not come up.
-    pub fn up(kind: &GatewayKind, workers: u32) -> Result<Self> {
+    pub fn up(kind: &GatewayKind) -> Result<Self> {
         let lab = Lab::up(LabOptions {
-            queues: workers,
+            queues: 1,
             kernel_forwarding: matches!(kind, GatewayKind::Reference(_)),
             ..LabOptions::new(Topology::Sites)
         })?;
         let keys = [KeyPair::generate()?, KeyPair::generate()?];
         let start = |own: usize| {
-            let settings = settings(&lab, own, &keys, workers);
+            let settings = settings(&lab, own, &keys);
             start_gateway_in(&lab, &lab.namespace(SITES[own].role), kind, &settings)
         };
         let sites = Self { gateways: [start(0)?, start(1)?], lab };
@@ -75,10 +75,11 @@ impl Sites {
     }
 }
 
-fn settings(lab: &Lab, own: usize, keys: &[KeyPair; 2], workers: u32) -> GatewaySettings {
+fn settings(lab: &Lab, own: usize, keys: &[KeyPair; 2]) -> GatewaySettings {
     let (here, there) = (&SITES[own], &SITES[1 - own]);
     GatewaySettings {
-        workers,
+        workers: 1,
+        cpus: vec![own as u32],
         poll_mode: "adaptive",
         interfaces: vec![("wan0", "wan"), ("lan0", "lan")],
         tunnel_interface: lab.interface_name(here.suffix),

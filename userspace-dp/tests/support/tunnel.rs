@@ -242,6 +242,7 @@ pub(crate) fn start_gateway_in(
 fn gateway_settings(lab: &Lab, keys: &KeyPair) -> GatewaySettings {
     GatewaySettings {
         workers: 2,
+        cpus: Vec::new(),
         poll_mode: "interrupt",
         interfaces: vec![("wan0", "wan"), ("lan0", "lan")],
         tunnel_interface: lab.interface_name("g"),
