@@ -17,8 +17,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ringwall-io", &["ringwall-clock"]),
     ("ringwall-telemetry", &["ringwall-clock"]),
     // Neither `io` nor `pipeline`: `check` runs on a laptop.
-    ("ringwall-config", &["ringwall-clock"]),
-    ("ringwall-ebpf", &[]),
+    ("ringwall-config", &["ringwall-clock", "ringwall-policy", "ringwall-wireguard"]),
+    ("ringwall-ebpf", &["ringwall-clock"]),
     (
         "ringwall-pipeline",
         &[
