@@ -19,9 +19,9 @@ mod rows;
 mod tests;
 
 pub use rows::{
-    ConfigReport, Drop, Drops, FrameState, Handoff, Interface, InterfaceExit, Interfaces,
-    Latency, LinkStatistics, Peer, PeerDrop, Peers, Queue, RingLevel, Rings, Route, Routes,
-    Health, Reload, Runtime, StageCost, Status, WorkerFrames, WorkerRuntime, XdpStatistics,
+    ConfigReport, Drop, Drops, FrameState, Handoff, Health, Interface, InterfaceExit, Interfaces,
+    Latency, LinkStatistics, Peer, PeerDrop, Peers, Queue, Reload, RingLevel, Rings, Route, Routes,
+    Runtime, StageCost, Status, WorkerFrames, WorkerRuntime, XdpStatistics,
 };
 
 use serde::{Deserialize, Serialize};

@@ -1,17 +1,39 @@
 //! The command line: one verb, one file per verb family.
 //!
 //! stdout carries data, stderr carries messages. Colour appears only on a terminal and never with `NO_COLOR`.
+//! Every verb ends with one of the codes in [`exit`]; an error names what was given, what is allowed, and what
+//! to do next.
 
+mod check;
+pub mod client;
+mod colour;
 pub mod exit;
+mod format;
+mod keys;
+mod run;
+mod show;
+mod table;
 
-use clap::{Parser, Subcommand};
+use crate::api::Subject;
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use exit::Exit;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+/// What `run` hands over to: the configuration's path (for reloads) and the configuration. Returns when the
+/// gateway was told to stop.
+pub type Daemon = fn(&Path, config::Loaded) -> anyhow::Result<()>;
 
 /// Ringwall: a WireGuard gateway dataplane on AF_XDP.
 #[derive(Debug, Parser)]
-#[command(name = "ringwall", version, about)]
+#[command(
+    name = "ringwall",
+    version,
+    about,
+    after_help = "Exit codes: 0 ok, 1 failed, 2 usage, 69 daemon unreachable, 77 no permission, \
+                  78 bad configuration."
+)]
 struct Arguments {
     /// Control socket of the daemon.
     #[arg(long, global = true, value_name = "PATH", default_value = "/run/ringwall/ringwall.sock")]
@@ -21,17 +43,114 @@ struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {}
+enum Verb {
+    /// Run the gateway in the foreground until SIGTERM; SIGHUP reloads its configuration.
+    Run {
+        /// Configuration file; drop-ins are read from the directory beside it.
+        #[arg(long, value_name = "FILE", default_value = "/etc/ringwall/ringwall.toml")]
+        config: PathBuf,
+    },
+    /// Check a configuration, without root and without touching any interface.
+    Check {
+        /// Configuration file; drop-ins are read from the directory beside it.
+        file: PathBuf,
+        /// Print the result as JSON on stdout.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show on one screen how the gateway does. Fails when no traffic passes.
+    Status {
+        /// Print the daemon's reply as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a table of what the gateway knows.
+    Show {
+        /// Which table.
+        what: Subject,
+        /// Print the daemon's reply as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a new private key.
+    Genkey,
+    /// Read a private key from stdin, print its public key.
+    Pubkey,
+    /// Print a new preshared key.
+    Genpsk,
+    /// Print a shell's completions.
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+}
 
-/// Parses the command line, runs the verb and says how it ended.
-pub fn main() -> ExitCode {
+/// Parses the command line, runs the verb and says how it ended. `daemon` is what `run` runs.
+pub fn main(daemon: Daemon) -> ExitCode {
     match Arguments::try_parse() {
-        Ok(arguments) => match arguments.verb {},
+        Ok(arguments) => dispatch(arguments, daemon).into(),
         Err(error) => {
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
             // A closed stdout or stderr leaves nobody to tell.
             let _ = error.print();
             exit.into()
         }
+    }
+}
+
+fn dispatch(arguments: Arguments, daemon: Daemon) -> Exit {
+    let socket = &arguments.socket;
+    match arguments.verb {
+        Verb::Run { config } => run::run(&config, daemon),
+        Verb::Check { file, json } => check::check(&file, json),
+        Verb::Status { json } => show::status(socket, json),
+        Verb::Show { what, json } => show::show(socket, what, json),
+        Verb::Genkey => keys::genkey(),
+        Verb::Pubkey => keys::pubkey(),
+        Verb::Genpsk => keys::genpsk(),
+        Verb::Completions { shell } => completions(shell),
+    }
+}
+
+fn completions(shell: Shell) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "ringwall", &mut script);
+    print(&String::from_utf8_lossy(&script))
+}
+
+/// Writes data to stdout. A reader that went away is no error worth a message.
+fn print(text: &str) -> Exit {
+    use std::io::{ErrorKind, Write};
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => Exit::Ok,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Exit::Ok,
+        Err(error) => {
+            complain(&format!("stdout: {error}"));
+            Exit::Failed
+        }
+    }
+}
+
+/// Writes a message to stderr, under the program's name.
+fn complain(message: &str) {
+    use std::io::Write;
+    // Nobody is left to tell when stderr is gone.
+    let _ = writeln!(std::io::stderr(), "ringwall: {message}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_socket_is_where_the_configuration_puts_it_by_default() {
+        let arguments = Arguments::try_parse_from(["ringwall", "status"]).unwrap();
+        assert_eq!(arguments.socket, config::Telemetry::default().control_socket);
     }
 }

@@ -32,6 +32,12 @@ impl Exit {
             Self::BadConfiguration => 78,
         }
     }
+
+    /// This end, or `next` when this one is good.
+    #[must_use]
+    pub fn and(self, next: Self) -> Self {
+        if self == Self::Ok { next } else { self }
+    }
 }
 
 impl From<Exit> for ExitCode {

@@ -36,7 +36,7 @@ pub use model::{
     Telemetry, TunnelRoutes, VERSION, Wireguard, ZeroCopy, Zone,
 };
 pub use reference::reference;
-pub use schema::schema;
+pub use schema::{schema, to_toml};
 pub use text::Invalid;
 pub use values::{
     AddressMatch, Count, Duration, Endpoint, Host, InterfaceAddress, InterfaceName, Listen, Name,

@@ -17,6 +17,13 @@ pub fn schema() -> Value {
     schema.to_value()
 }
 
+/// An effective configuration, as `show config` carries it, in the form of the file. Nothing when it holds
+/// what TOML cannot say.
+#[must_use]
+pub fn to_toml(effective: &Value) -> Option<String> {
+    toml::to_string(effective).ok()
+}
+
 /// Whether a reload takes over a change of `key` in `table`, such as `zone` in `interface.eth0`.
 pub(crate) fn is_live(schema: &Value, table: &str, key: &str) -> bool {
     let (section, _) = table.split_once('.').unwrap_or((table, ""));

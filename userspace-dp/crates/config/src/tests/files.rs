@@ -106,3 +106,11 @@ fn an_effective_configuration_holds_paths_but_no_secrets() {
     assert!(!json.contains("AQIDBAUG"), "{json}");
     assert!(!format!("{config:?}").contains("[1, 2, 3"), "Debug shows no key either");
 }
+
+#[test]
+fn an_effective_configuration_in_the_form_of_the_file_loads_as_the_same() {
+    let scratch = scratch();
+    let config = scratch.load(&scratch.sample()).unwrap().config;
+    let text = crate::to_toml(&serde_json::to_value(&config).unwrap()).unwrap();
+    assert_eq!(scratch.load(&text).unwrap().config, config);
+}

@@ -1,0 +1,148 @@
+//! The client of the control socket: one request, one reply, no waiting forever.
+
+use super::exit::Exit;
+use crate::api::{Body, RefusalKind, Reply, Request, SCHEMA_VERSION, Verb};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long the daemon may be silent before it counts as unreachable.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Longest reply that is read, in bytes: 100,000 peers need about 40 MB.
+const LONGEST_REPLY: u64 = 256 << 20;
+
+/// A reply, and the line it came in.
+#[derive(Debug)]
+pub struct Answer {
+    /// The body.
+    pub body: Body,
+    /// The line, without its break.
+    pub line: String,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum NoAnswer {
+    /// Nobody listens.
+    #[error(
+        "no daemon answers on {}: {cause}. Next: `systemctl status ringwall`, or name its socket with --socket",
+        socket.display()
+    )]
+    Unreachable {
+        /// The socket that was tried.
+        socket: PathBuf,
+        /// What the kernel said.
+        cause: io::Error,
+    },
+    /// The socket may not be opened by this user, or the daemon refused this user.
+    #[error("{message}. Next: run as root, or add your user id to security.control_read_uids")]
+    NoPermission {
+        /// What may not be done.
+        message: String,
+    },
+    /// The daemon speaks another version.
+    #[error(
+        "the daemon speaks version {theirs}, this program version {SCHEMA_VERSION}. Next: use the daemon's own `ringwall`"
+    )]
+    OtherVersion {
+        /// The daemon's version.
+        theirs: u64,
+    },
+    /// The daemon did not understand the request.
+    #[error(
+        "the daemon did not understand the request: {message}. Next: use the daemon's own `ringwall`"
+    )]
+    NotUnderstood {
+        /// What the daemon said.
+        message: String,
+    },
+    /// The daemon answered that it failed, or something that is no answer.
+    #[error("{message}")]
+    Failed {
+        /// What the daemon said, or what is wrong with its reply.
+        message: String,
+    },
+}
+
+impl NoAnswer {
+    /// The exit code it ends a verb with.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Unreachable { .. } => Exit::Unreachable,
+            Self::NoPermission { .. } => Exit::NoPermission,
+            Self::NotUnderstood { .. } => Exit::Usage,
+            Self::OtherVersion { .. } | Self::Failed { .. } => Exit::Failed,
+        }
+    }
+}
+
+/// Asks the daemon that listens on `socket`.
+///
+/// # Errors
+/// [`NoAnswer`] when there is none, or it is a refusal.
+pub fn ask(socket: &Path, verb: Verb) -> Result<Answer, NoAnswer> {
+    let line = exchange(socket, verb).map_err(|cause| {
+        if cause.kind() == ErrorKind::PermissionDenied {
+            NoAnswer::NoPermission { message: format!("{} may not be opened", socket.display()) }
+        } else {
+            NoAnswer::Unreachable { socket: socket.to_owned(), cause }
+        }
+    })?;
+    understand(line)
+}
+
+/// Sends the request line and reads the reply line.
+fn exchange(socket: &Path, verb: Verb) -> io::Result<String> {
+    // Connecting does not wait: a daemon whose queue of connections is full is as good as absent.
+    let descriptor = socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+        None,
+    )?;
+    connect(&descriptor, &SocketAddrUnix::new(socket)?)?;
+    let mut stream = UnixStream::from(descriptor);
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut request = serde_json::to_vec(&Request::new(verb))?;
+    request.push(b'\n');
+    stream.write_all(&request)?;
+    let mut reply = String::new();
+    BufReader::new(stream.take(LONGEST_REPLY)).read_line(&mut reply)?;
+    if reply.is_empty() {
+        return Err(io::Error::new(ErrorKind::UnexpectedEof, "it hung up without a reply"));
+    }
+    Ok(reply)
+}
+
+/// Takes a reply line apart.
+fn understand(mut line: String) -> Result<Answer, NoAnswer> {
+    line.truncate(line.trim_end().len());
+    #[derive(serde::Deserialize)]
+    struct Version {
+        schema_version: u64,
+    }
+    let failed = |error: serde_json::Error| NoAnswer::Failed {
+        message: format!("the daemon's reply cannot be read: {error}"),
+    };
+    let theirs = serde_json::from_str::<Version>(&line).map_err(failed)?.schema_version;
+    if theirs != u64::from(SCHEMA_VERSION) {
+        return Err(NoAnswer::OtherVersion { theirs });
+    }
+    let body = serde_json::from_str::<Reply>(&line).map_err(failed)?.body;
+    let Body::Error(refusal) = body else { return Ok(Answer { body, line }) };
+    let message = refusal.message;
+    Err(match refusal.kind {
+        RefusalKind::NoPermission => NoAnswer::NoPermission { message },
+        RefusalKind::BadRequest => NoAnswer::NotUnderstood { message },
+        RefusalKind::Failed => NoAnswer::Failed { message },
+    })
+}
+
+#[cfg(test)]
+mod tests;
