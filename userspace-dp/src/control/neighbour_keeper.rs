@@ -58,8 +58,10 @@ struct Entry {
 }
 
 impl Entry {
+    /// Not before it may be asked for again, so that forgetting does not undo the limit.
     fn forgotten_at(&self) -> Time {
-        self.reported + if self.answers { FORGET_AFTER } else { FORGET_SILENT_AFTER }
+        let unused = self.reported + if self.answers { FORGET_AFTER } else { FORGET_SILENT_AFTER };
+        self.asked.map_or(unused, |asked| unused.max(asked + ASK_INTERVAL))
     }
 }
 
@@ -98,29 +100,29 @@ impl NeighbourKeeper {
         state: impl Fn(NeighbourKey) -> Option<NeighbourState>,
         asks: &mut Vec<NeighbourKey>,
     ) -> Time {
-        self.entries.retain(|_, entry| entry.forgotten_at() > now);
         if now.since(self.window) >= Duration::from_secs(1) {
             (self.window, self.asked_in_window) = (now, 0);
         }
         let mut next = Time::NEVER;
-        for (&key, entry) in &mut self.entries {
+        self.entries.retain(|&key, entry| {
             let state = state(key);
             entry.answers = state.is_some_and(NeighbourState::is_valid);
+            if entry.forgotten_at() <= now {
+                return false;
+            }
             next = next.min(entry.forgotten_at());
-            let Some(mut due) = entry.due(state) else {
-                continue;
-            };
-            if due <= now {
-                if self.asked_in_window < ASKS_PER_SECOND {
+            match entry.due(state) {
+                Some(due) if due > now => next = next.min(due),
+                Some(_) if self.asked_in_window < ASKS_PER_SECOND => {
                     self.asked_in_window += 1;
                     entry.asked = Some(now);
                     asks.push(key);
-                    continue;
                 }
-                due = self.window + Duration::from_secs(1);
+                Some(_) => next = next.min(self.window + Duration::from_secs(1)),
+                None => {}
             }
-            next = next.min(due);
-        }
+            true
+        });
         next
     }
 
@@ -174,3 +176,6 @@ impl Entry {
         Some(self.asked.map_or(self.reported, |asked| asked + interval))
     }
 }
+
+#[cfg(test)]
+mod tests;

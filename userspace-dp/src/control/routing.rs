@@ -91,6 +91,11 @@ impl Compiler {
         (self.builder.snapshot(), report)
     }
 
+    /// The routes of the last forwarding table with their next hops, in order of prefix.
+    pub fn routes(&self) -> impl Iterator<Item = (IpNet, &[WeightedHop])> {
+        self.builder.iter()
+    }
+
     /// The neighbours that go with `fib`. To be called when neighbours changed or the forwarding table did.
     pub fn neighbours(
         &self,
@@ -366,3 +371,6 @@ fn known(neighbour: &netlink::Neighbour, interface: InterfaceId) -> Option<Neigh
     };
     Some(Neighbour { interface, address: neighbour.address, mac: wire::Mac(mac), state })
 }
+
+#[cfg(test)]
+mod tests;

@@ -374,3 +374,6 @@ fn nexthop_group(bytes: &[u8]) -> Result<Vec<(u32, u16)>, Malformed> {
         })
         .collect())
 }
+
+#[cfg(test)]
+mod tests;

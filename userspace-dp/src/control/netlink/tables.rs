@@ -264,3 +264,6 @@ impl Tables {
 fn key(address: &Address) -> AddressKey {
     (address.interface, address.address, address.prefix_length, address.peer)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,449 @@
+//! The compiler against a table scan, and each rule of its own by example.
+
+use core::net::Ipv6Addr;
+
+use proptest::prelude::*;
+use route::Resolution;
+
+use super::super::netlink::{
+    Address, Link, NeighbourState as Kernel, OperationalState, Placement, TABLE_MAIN, Update,
+};
+use super::*;
+
+const WAN: InterfaceId = InterfaceId(0);
+const LAN: InterfaceId = InterfaceId(1);
+
+/// Links 1 and 2 are served; 3 is not; 4 is down.
+fn numbers() -> InterfaceNumbers {
+    InterfaceNumbers::from([(1, WAN), (2, LAN), (4, InterfaceId(4))])
+}
+
+fn link(index: u32) -> Link {
+    Link {
+        index,
+        name: format!("eth{index}"),
+        kind: None,
+        mac: Some([2, 0, 0, 0, 0, index as u8]),
+        mtu: 1500,
+        up: true,
+        carrier: index != 4,
+        operational: OperationalState::Up,
+        loopback: false,
+        point_to_point: false,
+        no_arp: false,
+        parent: None,
+        vlan: None,
+        master: None,
+        rx_queues: 1,
+        tx_queues: 1,
+        hardware: None,
+    }
+}
+
+fn hop(interface: u32, gateway: &str) -> Hop {
+    Hop {
+        interface,
+        gateway: (!gateway.is_empty()).then(|| gateway.parse().expect("an address")),
+        onlink: false,
+        weight: 1,
+        encapsulated: false,
+    }
+}
+
+fn route(destination: &str, hops: &[Hop]) -> Route {
+    let destination: IpNet = destination.parse().expect("a prefix");
+    let source = if destination.addr().is_ipv4() { "0.0.0.0/0" } else { "::/0" };
+    Route {
+        table: TABLE_MAIN,
+        destination,
+        source: source.parse().expect("a prefix"),
+        tos: 0,
+        metric: 0,
+        kind: RouteKind::Unicast,
+        protocol: 4,
+        scope: 0,
+        preferred_source: None,
+        mtu: None,
+        hops: hops.to_vec(),
+        nexthop: None,
+    }
+}
+
+fn of_kind(destination: &str, kind: RouteKind) -> Route {
+    Route { kind, ..route(destination, &[]) }
+}
+
+fn local(destination: &str, kind: RouteKind) -> Route {
+    Route { table: TABLE_LOCAL, kind, ..route(destination, &[hop(1, "")]) }
+}
+
+fn tables(routes: &[Route]) -> Tables {
+    let mut tables = Tables::new();
+    for index in 1..=4 {
+        let _ = tables.apply(Update::Link(link(index)));
+    }
+    for route in routes {
+        let _ = tables.apply(Update::Route(route.clone(), Placement::Append));
+    }
+    tables
+}
+
+fn compile(routes: &[Route]) -> (Fib, Report) {
+    Compiler::new(&[100, TABLE_MAIN], 0).fib(&tables(routes), &numbers())
+}
+
+fn find(fib: &Fib, destination: &str) -> Option<(NextHopKind, InterfaceId, Option<String>)> {
+    let hop = fib.lookup(destination.parse().expect("an address"), 0)?;
+    Some((hop.kind, hop.interface, hop.gateway.map(|gateway| gateway.to_string())))
+}
+
+fn via(
+    interface: InterfaceId,
+    gateway: &str,
+) -> Option<(NextHopKind, InterfaceId, Option<String>)> {
+    let gateway = (!gateway.is_empty()).then(|| gateway.to_owned());
+    Some((NextHopKind::Unicast, interface, gateway))
+}
+
+fn refused(kind: NextHopKind) -> Option<(NextHopKind, InterfaceId, Option<String>)> {
+    Some((kind, InterfaceId::NONE, None))
+}
+
+#[test]
+fn the_lowest_metric_of_a_prefix_is_used_and_a_longer_prefix_beats_any_metric() {
+    let with_metric = |metric, route| Route { metric, ..route };
+    let (fib, report) = compile(&[
+        with_metric(200, route("10.9.0.0/16", &[hop(1, "10.0.0.2")])),
+        with_metric(50, route("10.9.0.0/16", &[hop(2, "10.1.0.2")])),
+        with_metric(900, route("10.9.9.0/24", &[hop(1, "10.0.0.9")])),
+        route("0.0.0.0/0", &[hop(1, "10.0.0.1")]),
+    ]);
+    assert_eq!(find(&fib, "10.9.0.1"), via(LAN, "10.1.0.2"));
+    assert_eq!(find(&fib, "10.9.9.1"), via(WAN, "10.0.0.9"));
+    assert_eq!(find(&fib, "203.0.113.1"), via(WAN, "10.0.0.1"));
+    assert_eq!(find(&fib, "2001:db8::1"), None);
+    assert_eq!((report.unattached, report.down, report.unsupported), (0, 0, 0));
+}
+
+#[test]
+fn a_route_whose_link_is_down_gives_way_to_the_next_of_its_prefix() {
+    let (fib, report) = compile(&[
+        route("10.9.0.0/16", &[hop(4, "10.4.0.2")]),
+        Route { metric: 100, ..route("10.9.0.0/16", &[hop(1, "10.0.0.2")]) },
+    ]);
+    assert_eq!(find(&fib, "10.9.0.1"), via(WAN, "10.0.0.2"));
+    assert_eq!(report.down, 0);
+}
+
+#[test]
+fn a_prefix_behind_a_link_that_is_down_never_takes_the_default_route() {
+    let (fib, report) =
+        compile(&[route("10.9.0.0/16", &[hop(4, "")]), route("0.0.0.0/0", &[hop(1, "10.0.0.1")])]);
+    assert_eq!(find(&fib, "10.9.0.1"), refused(NextHopKind::Unreachable));
+    assert_eq!(find(&fib, "10.10.0.1"), via(WAN, "10.0.0.1"));
+    assert_eq!(report.down, 1);
+}
+
+#[test]
+fn a_route_to_an_interface_that_is_not_served_leads_to_no_interface() {
+    let (fib, report) = compile(&[
+        route("10.9.0.0/16", &[hop(3, "10.3.0.2")]),
+        route("0.0.0.0/0", &[hop(1, "10.0.0.1")]),
+    ]);
+    assert_eq!(find(&fib, "10.9.0.1"), via(InterfaceId::NONE, ""));
+    assert_eq!(report.unattached, 1);
+    assert_eq!(fib.gateways().len(), 1, "its gateway is not kept resolved");
+}
+
+#[test]
+fn a_multipath_route_uses_the_hops_that_work_with_their_weights() {
+    let weighted = |weight, hop| Hop { weight, ..hop };
+    let (fib, _) = compile(&[route(
+        "10.9.0.0/16",
+        &[
+            weighted(3, hop(1, "10.0.0.2")),
+            weighted(1, hop(2, "10.1.0.2")),
+            hop(3, "10.3.0.2"),
+            hop(4, "10.4.0.2"),
+            Hop { encapsulated: true, ..hop(1, "10.0.0.5") },
+        ],
+    )]);
+    let mut counts = BTreeMap::new();
+    for step in 0..4096u32 {
+        let chosen = fib.lookup("10.9.0.1".parse().expect("an address"), step << 20);
+        *counts.entry(chosen.map(|hop| hop.interface)).or_insert(0) += 1;
+    }
+    assert_eq!(counts, BTreeMap::from([(Some(WAN), 3072), (Some(LAN), 1024)]));
+}
+
+#[test]
+fn refusing_routes_refuse_each_in_its_way() {
+    let (fib, _) = compile(&[
+        route("0.0.0.0/0", &[hop(1, "10.0.0.1")]),
+        of_kind("10.1.0.0/16", RouteKind::Blackhole),
+        of_kind("10.2.0.0/16", RouteKind::Unreachable),
+        of_kind("2001:db8::/32", RouteKind::Prohibit),
+        of_kind("10.4.0.0/16", RouteKind::Other(99)),
+    ]);
+    assert_eq!(find(&fib, "10.1.0.1"), refused(NextHopKind::Blackhole));
+    assert_eq!(find(&fib, "10.2.0.1"), refused(NextHopKind::Unreachable));
+    assert_eq!(find(&fib, "2001:db8::1"), refused(NextHopKind::Prohibit));
+    assert_eq!(find(&fib, "10.4.0.1"), refused(NextHopKind::Blackhole));
+    assert_eq!(find(&fib, "10.3.0.1"), via(WAN, "10.0.0.1"));
+}
+
+#[test]
+fn our_own_addresses_win_over_every_table_and_broadcasts_are_ours() {
+    let (fib, _) = compile(&[
+        local("192.0.2.1/32", RouteKind::Local),
+        local("192.0.2.255/32", RouteKind::Broadcast),
+        local("2001:db8::/128", RouteKind::Anycast),
+        route("192.0.2.1/32", &[hop(2, "10.1.0.2")]),
+        Route { table: 100, ..route("0.0.0.0/0", &[hop(2, "10.1.0.2")]) },
+    ]);
+    for destination in ["192.0.2.1", "192.0.2.255", "2001:db8::"] {
+        assert_eq!(find(&fib, destination), Some((NextHopKind::Local, WAN, None)), "{destination}");
+    }
+    assert_eq!(find(&fib, "192.0.2.2"), via(LAN, "10.1.0.2"));
+}
+
+#[test]
+fn loopback_link_local_and_multicast_lead_nowhere_whatever_the_routes_say() {
+    let (fib, _) = compile(&[
+        local("127.0.0.0/8", RouteKind::Local),
+        local("127.0.0.1/32", RouteKind::Local),
+        local("::1/128", RouteKind::Local),
+        local("fe80::1/128", RouteKind::Local),
+        local("ff00::/8", RouteKind::Multicast),
+        route("0.0.0.0/0", &[hop(1, "10.0.0.1")]),
+        route("224.0.0.0/4", &[hop(1, "")]),
+        route("fe80::/64", &[hop(1, "")]),
+        route("::/0", &[hop(1, "fe80::2")]),
+    ]);
+    for destination in [
+        "127.0.0.1",
+        "127.9.9.9",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::1",
+        "fe80::2",
+        "fe80:1::1",
+        "ff02::1",
+    ] {
+        assert_eq!(find(&fib, destination), refused(NextHopKind::Blackhole), "{destination}");
+    }
+    assert_eq!(find(&fib, "fe80::1"), Some((NextHopKind::Local, WAN, None)));
+    assert_eq!(find(&fib, "2001:db8::1"), via(WAN, "fe80::2"));
+    assert_eq!(find(&fib, "169.254.1.1"), via(WAN, "10.0.0.1"));
+}
+
+#[test]
+fn routes_by_source_or_type_of_service_are_left_out_and_counted() {
+    let (fib, report) = compile(&[
+        Route { tos: 4, ..route("10.9.0.0/16", &[hop(1, "10.0.0.2")]) },
+        Route {
+            source: "2001:db8:5::/48".parse().expect("a prefix"),
+            ..route("2001:db8::/32", &[hop(1, "fd00::2")])
+        },
+    ]);
+    assert_eq!(find(&fib, "10.9.0.1"), None);
+    assert_eq!(find(&fib, "2001:db8::1"), None);
+    assert_eq!(report.unsupported, 2);
+}
+
+#[test]
+fn the_route_mtu_and_source_reach_the_worker() {
+    let (fib, _) = compile(&[Route {
+        mtu: Some(1300),
+        preferred_source: Some("192.0.2.1".parse().expect("an address")),
+        ..route("10.9.0.0/16", &[hop(1, "10.0.0.2")])
+    }]);
+    let hop = fib.lookup("10.9.0.1".parse().expect("an address"), 0).expect("there is a route");
+    assert_eq!(hop.mtu, Some(1300));
+    assert_eq!(hop.preferred_source, Some("192.0.2.1".parse().expect("an address")));
+}
+
+#[test]
+fn neighbours_of_served_interfaces_are_taken_with_what_their_state_allows() {
+    let mut tables = tables(&[route("10.9.0.0/16", &[hop(1, "10.0.0.2")])]);
+    let states = [
+        (1, "10.0.0.2", Kernel::Stale),
+        (1, "10.0.0.3", Kernel::Incomplete),
+        (1, "10.0.0.4", Kernel::Failed),
+        (1, "10.0.0.5", Kernel::Permanent),
+        (3, "10.3.0.2", Kernel::Reachable),
+    ];
+    for (interface, address, state) in states {
+        let _ = tables.apply(Update::Neighbour(netlink::Neighbour {
+            interface,
+            address: address.parse().expect("an address"),
+            mac: state.is_valid().then_some([2, 0, 0, 0, 0, 9]),
+            state,
+            router: false,
+        }));
+    }
+    let mut compiler = Compiler::new(&[TABLE_MAIN], 7);
+    let (fib, _) = compiler.fib(&tables, &numbers());
+    let neighbours = compiler.neighbours(&tables, &numbers(), &fib);
+    assert_eq!(neighbours.len(), 4);
+    let through = *fib.lookup("10.9.0.1".parse().expect("an address"), 0).expect("a route");
+    let mac = wire::Mac([2, 0, 0, 0, 0, 9]);
+    let resolve =
+        |text: &str| neighbours.resolve(&NextHop::on_link(WAN), text.parse().expect("an address"));
+    assert_eq!(
+        neighbours.resolve(&through, "10.9.0.1".parse().expect("an address")),
+        Resolution::Known(mac)
+    );
+    assert_eq!(resolve("10.0.0.3"), Resolution::Pending);
+    assert_eq!(resolve("10.0.0.4"), Resolution::Failed);
+    assert_eq!(resolve("10.0.0.5"), Resolution::Known(mac));
+    assert_eq!(resolve("10.0.0.6"), Resolution::Unknown);
+}
+
+fn address(interface: u32, text: &str) -> Address {
+    Address {
+        interface,
+        address: text.parse().expect("an address"),
+        prefix_length: 24,
+        peer: None,
+        broadcast: None,
+        secondary: false,
+        tentative: false,
+    }
+}
+
+#[test]
+fn local_addresses_are_those_the_kernel_answers_to_without_loopback() {
+    let mut tables = tables(&[
+        local("192.0.2.1/32", RouteKind::Local),
+        local("192.0.2.255/32", RouteKind::Broadcast),
+        local("127.0.0.0/8", RouteKind::Local),
+        local("127.0.0.1/32", RouteKind::Local),
+        local("::1/128", RouteKind::Local),
+        local("2001:db8::/128", RouteKind::Anycast),
+        local("198.51.100.0/24", RouteKind::Local),
+        route("10.0.0.0/8", &[hop(1, "")]),
+    ]);
+    let _ = tables.apply(Update::Address(address(3, "203.0.113.9")));
+    let _ = tables.apply(Update::Address(Address { tentative: true, ..address(3, "fd00::9") }));
+    let locals = locals(&tables);
+    let wanted =
+        ["192.0.2.1", "203.0.113.9", "2001:db8::"].map(|text| text.parse().expect("valid"));
+    assert_eq!(locals.addresses, BTreeSet::from(wanted));
+    assert_eq!(locals.broadcasts, BTreeSet::from(["192.0.2.255".parse().expect("valid")]));
+    assert_eq!(locals.prefixes, BTreeSet::from(["198.51.100.0/24".parse().expect("valid")]));
+}
+
+#[test]
+fn replies_carry_the_first_global_address_of_the_interface() {
+    let mut tables = Tables::new();
+    for own in [
+        Address { secondary: true, ..address(1, "10.0.0.1") },
+        address(1, "10.0.0.9"),
+        address(1, "fe80::1"),
+        Address { tentative: true, ..address(1, "2001:db8::1") },
+        address(1, "2001:db8::2"),
+        address(2, "fe80::2"),
+    ] {
+        let _ = tables.apply(Update::Address(own));
+    }
+    let v6 = |text: &str| Some(text.parse::<Ipv6Addr>().expect("an address"));
+    assert_eq!(reply_addresses(&tables, 1), (Some(Ipv4Addr::new(10, 0, 0, 9)), v6("2001:db8::2")));
+    assert_eq!(reply_addresses(&tables, 2), (None, v6("fe80::2")));
+    assert_eq!(reply_addresses(&tables, 3), (None, None));
+}
+
+/// What a scan of the tables says, the way the kernel does it.
+fn scan(routes: &[Route], destination: IpAddr) -> Option<Vec<Option<IpAddr>>> {
+    for table in [100, TABLE_MAIN] {
+        let matching = routes
+            .iter()
+            .enumerate()
+            .filter(|(_, route)| route.table == table && route.destination.contains(&destination));
+        let best = matching.min_by_key(|(order, route)| {
+            (u8::MAX - route.destination.prefix_len(), route.metric, *order)
+        });
+        match best {
+            Some((_, route)) if route.kind == RouteKind::Throw => {}
+            Some((_, route)) => return Some(route.hops.iter().map(|hop| hop.gateway).collect()),
+            None => {}
+        }
+    }
+    None
+}
+
+/// Prefixes of a small space, so that they often hold each other.
+fn any_route() -> impl Strategy<Value = Route> {
+    let destination = (any::<bool>(), 0..8u32, 29..=32u8).prop_map(|(v4, host, length)| {
+        let net = if v4 {
+            Ipv4Net::new(Ipv4Addr::from(0x0a00_0000 + host), length).map(IpNet::from)
+        } else {
+            Ipv6Net::new(Ipv6Addr::from(0x2001_0db8 << 96 | u128::from(host)), length + 96)
+                .map(IpNet::from)
+        };
+        net.expect("a length within reach").trunc()
+    });
+    let kind = prop_oneof![4 => Just(RouteKind::Unicast), 2 => Just(RouteKind::Throw), 1 => Just(RouteKind::Blackhole)];
+    let hops = prop::collection::vec((1..=2u32, 0..250u8), 1..3);
+    (prop_oneof![Just(100u32), Just(TABLE_MAIN)], destination, kind, 0..3u32, hops).prop_map(
+        |(table, destination, kind, metric, hops)| {
+            let hops: Vec<Hop> = hops
+                .into_iter()
+                .map(|(interface, last)| hop(interface, &format!("192.0.2.{last}")))
+                .collect();
+            let hops = if kind == RouteKind::Unicast { hops } else { vec![] };
+            let text = destination.to_string();
+            Route { table, kind, metric, ..route(&text, &hops) }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn the_forwarding_table_finds_what_a_scan_of_the_tables_finds(
+        routes in prop::collection::vec(any_route(), 0..24),
+    ) {
+        // Only the first of equal table, prefix and metric exists in a kernel's table when it was added plainly.
+        let tables = tables(&routes);
+        let routes: Vec<Route> = tables.routes().cloned().collect();
+        let (fib, _) = Compiler::new(&[100, TABLE_MAIN], 0).fib(&tables, &numbers());
+        for host in 0..8u32 {
+            let v4 = IpAddr::from(Ipv4Addr::from(0x0a00_0000 + host));
+            let v6 = IpAddr::from(Ipv6Addr::from(0x2001_0db8 << 96 | u128::from(host)));
+            for destination in [v4, v6] {
+                for flow_hash in [0, 1 << 30, u32::MAX] {
+                    let found = fib.lookup(destination, flow_hash);
+                    match scan(&routes, destination) {
+                        Some(hops) if !hops.is_empty() => {
+                            let found = found.expect("there is a route");
+                            prop_assert_eq!(found.kind, NextHopKind::Unicast);
+                            prop_assert!(hops.contains(&found.gateway));
+                        }
+                        Some(_) => prop_assert_eq!(found.map(|hop| hop.kind), Some(NextHopKind::Blackhole)),
+                        // Under a throw route that nothing shows through, a shorter prefix must not be found.
+                        None => prop_assert!(found.is_none_or(|hop| hop.kind == NextHopKind::Unreachable)),
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn compiling_again_after_changes_equals_compiling_afresh(
+        before in prop::collection::vec(any_route(), 0..24),
+        after in prop::collection::vec(any_route(), 0..24),
+    ) {
+        let mut compiler = Compiler::new(&[100, TABLE_MAIN], 0);
+        let _ = compiler.fib(&tables(&before), &numbers());
+        let (again, report) = compiler.fib(&tables(&after), &numbers());
+        let mut fresh = Compiler::new(&[100, TABLE_MAIN], 0);
+        let (afresh, wanted) = fresh.fib(&tables(&after), &numbers());
+        prop_assert_eq!(report, wanted);
+        prop_assert!(compiler.builder.iter().eq(fresh.builder.iter()));
+        for host in 0..8u32 {
+            let destination = Ipv4Addr::from(0x0a00_0000 + host);
+            let find = |fib: &Fib| fib.lookup4(destination, 77).map(|hop| (hop.kind, hop.interface, hop.gateway));
+            prop_assert_eq!(find(&again), find(&afresh));
+        }
+    }
+}
