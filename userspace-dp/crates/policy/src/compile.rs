@@ -1,5 +1,8 @@
 //! From names to numbers: the checks a policy must pass, and the order it is evaluated in.
 
+#[cfg(test)]
+mod tests;
+
 use core::ops::RangeInclusive;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
