@@ -2,6 +2,7 @@
 //!
 //! Each test builds its own lab, so that they run side by side; without root each prints that it is skipped.
 
+mod configuration;
 mod interop;
 mod lifecycle;
 mod policy;
