@@ -161,7 +161,7 @@ impl<'d> Findings<'d> {
         allowed: String,
         cut: bool,
     ) {
-        let place = Some(self.document.place(span, cut));
+        let place = self.document.place(span, cut);
         let (key, allowed) = (key.to_string(), (!allowed.is_empty()).then_some(allowed));
         self.found.push((span.start, Diagnostic { severity, key, value, message, allowed, place }));
     }

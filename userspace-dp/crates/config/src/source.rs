@@ -27,9 +27,16 @@ pub(crate) struct SourceFile {
 
 /// The merged tree over its files.
 pub(crate) struct Document<'t> {
-    files: &'t [SourceFile],
+    files: Vec<Indexed<'t>>,
     /// The tree.
     pub(crate) root: DeTable<'t>,
+}
+
+/// A file, its base, and where its lines begin.
+struct Indexed<'t> {
+    file: &'t SourceFile,
+    base: usize,
+    lines: Vec<usize>,
 }
 
 /// A problem found while parsing or merging.
@@ -95,9 +102,12 @@ impl<'t> Document<'t> {
     /// reported beside it.
     pub(crate) fn new(files: &'t [SourceFile]) -> (Self, Vec<Misfit>) {
         let mut misfits = Vec::new();
-        let mut document = Self { files, root: DeTable::new() };
+        let mut document = Self { files: Vec::with_capacity(files.len()), root: DeTable::new() };
         let mut base = 0;
         for file in files {
+            let newlines = file.text.match_indices('\n').map(|(offset, _)| offset + 1);
+            let lines = std::iter::once(0).chain(newlines).collect();
+            document.files.push(Indexed { file, base, lines });
             let (table, errors) = DeTable::parse_recoverable(&file.text);
             misfits.extend(errors.into_iter().map(|error| syntax_misfit(&error, base)));
             let table = merge::shift_table(table.into_inner(), base);
@@ -114,7 +124,7 @@ impl<'t> Document<'t> {
 
     /// Completes a report of a key that is set twice with the place where it was set before.
     fn name_other_file(&self, misfit: &mut Misfit) {
-        let first = self.find(&misfit.key).map(|span| self.place(&span, false));
+        let first = self.find(&misfit.key).and_then(|span| self.place(&span, false));
         if let Some(first) = first {
             misfit.invalid.why = format!("set before, in {}:{}", first.file.display(), first.line);
         }
@@ -151,40 +161,32 @@ impl<'t> Document<'t> {
 
     /// The text at `span`, if it is a short value on one line.
     pub(crate) fn text(&self, span: &Range<usize>) -> Option<String> {
-        let (file, base) = self.file_of(span.start);
-        let text = file.text.get(span.start - base..span.end.checked_sub(base)?)?;
+        let Indexed { file, base, .. } = self.file_of(span.start)?;
+        let text = file.text.get(span.start - base..span.end.checked_sub(*base)?)?;
         (!text.is_empty() && !text.contains('\n') && text.len() <= 200).then(|| text.to_owned())
     }
 
     /// Line, column and excerpt of `span`. With `cut`, the excerpt ends where the span does: what follows may
     /// be a secret.
-    pub(crate) fn place(&self, span: &Range<usize>, cut: bool) -> Place {
-        let (file, base) = self.file_of(span.start);
+    pub(crate) fn place(&self, span: &Range<usize>, cut: bool) -> Option<Place> {
+        let Indexed { file, base, lines } = self.file_of(span.start)?;
         let start = floor(&file.text, span.start - base);
-        let end = floor(&file.text, span.end.saturating_sub(base)).max(start);
-        let line_start = file.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
-        let line_end =
-            file.text[start..].find('\n').map_or(file.text.len(), |length| start + length);
-        let shown_end = if cut { end.min(line_end) } else { line_end };
-        let line = file.text[..line_start].matches('\n').count() + 1;
+        let end = floor(&file.text, span.end.saturating_sub(*base)).max(start);
+        let line = lines.partition_point(|begin| *begin <= start);
+        let line_start = lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        let line_end = lines.get(line).map_or(file.text.len(), |next| next - 1);
+        let end = end.min(line_end);
+        let shown_end = if cut { end } else { line_end };
         let column = file.text[line_start..start].chars().count() + 1;
-        let width = file.text[start..end.min(line_end).max(start)].chars().count();
+        let width = file.text[start..end].chars().count();
         let excerpt = file.text[line_start..shown_end].trim_end_matches('\r').to_owned();
-        Place { file: file.path.clone(), line, column, excerpt, width }
+        Some(Place { file: file.path.clone(), line, column, excerpt, width })
     }
 
-    /// The file that holds `offset`, and its base.
-    fn file_of(&self, offset: usize) -> (&'t SourceFile, usize) {
-        let mut base = 0;
-        let (last, others) = self.files.split_last().expect("a document has at least one file");
-        for file in others {
-            let next = base + file.text.len() + 1;
-            if offset < next {
-                return (file, base);
-            }
-            base = next;
-        }
-        (last, base)
+    /// The file that holds `offset`.
+    fn file_of(&self, offset: usize) -> Option<&Indexed<'t>> {
+        let after = self.files.partition_point(|file| file.base <= offset);
+        self.files.get(after.checked_sub(1)?)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod drop_ins;
 mod files;
+mod noise;
 mod problems;
 
 use crate::{Config, Diagnostic, Loaded, Rejected, Severity};
