@@ -22,7 +22,7 @@ use oracle::Summary;
 use ringwall_benches::report::{Contender, Family, Sample, Unit};
 use wire::build::Packet;
 use wire::tcp::Flags;
-use wire::wireguard::Data;
+use wire::wireguard::{Data, DataRepr};
 use wire::{Malformed, Parsed, protocol};
 
 const BURST: usize = 64;
@@ -117,7 +117,10 @@ fn tcp6(len: usize) -> Vec<u8> {
 }
 
 fn data(source: &str, destination: &str) -> Vec<u8> {
-    Packet::udp(source, destination).payload(&oracle::seeds::wireguard(4, 128)).frame()
+    let mut message = [7; 128];
+    let header = DataRepr { receiver: 1, counter: 2 };
+    header.emit(&mut message).expect("room for the header");
+    Packet::udp(source, destination).payload(&message).frame()
 }
 
 fn repeated(kinds: &[Vec<u8>]) -> Vec<Vec<u8>> {

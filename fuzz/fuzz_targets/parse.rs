@@ -5,6 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
+#[allow(dead_code)]
 #[path = "../../userspace-dp/crates/wire/tests/oracle/mod.rs"]
 mod oracle;
 #[path = "../../userspace-dp/crates/wire/tests/touch/mod.rs"]

@@ -121,7 +121,7 @@ pub enum Repr {
     },
     /// The packet could not be delivered.
     Unreachable {
-        /// Why: one of [`unreachable`].
+        /// Why: one of [`mod@unreachable`].
         code: u8,
         /// With [`unreachable::FRAGMENTATION_NEEDED`] the MTU, else zero.
         next_hop_mtu: u16,

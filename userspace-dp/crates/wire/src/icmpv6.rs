@@ -135,7 +135,7 @@ pub enum Repr {
     },
     /// The packet could not be delivered.
     Unreachable {
-        /// Why: one of [`unreachable`].
+        /// Why: one of [`mod@unreachable`].
         code: u8,
     },
     /// The packet does not fit the next link.

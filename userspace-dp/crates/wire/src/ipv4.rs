@@ -148,7 +148,7 @@ pub(crate) fn fragment(
     len: usize,
     room: usize,
 ) -> Result<Fragment, Malformed> {
-    if len == 0 || (more && len % 8 != 0) {
+    if len == 0 || (more && !len.is_multiple_of(8)) {
         return Err(Malformed::FragmentLength);
     }
     if usize::from(offset) + len > room {

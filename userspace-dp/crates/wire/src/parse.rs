@@ -152,27 +152,31 @@ impl<'a> Network<'a> {
     /// Anything. A first fragment must hold its whole upper header (RFC 1858, RFC 7112).
     fn other(self, family: Family, fragment: Fragment) -> Result<Parsed, Malformed> {
         let end = self.segment.len();
-        match (fragment, self.protocol, family) {
-            (Fragment::Later { .. }, _, _) => self.parsed(fragment, Transport::Absent, 0, end),
-            (Fragment::None, protocol::UDP, _) => self.udp(),
-            (Fragment::First { .. }, protocol::UDP, _) => {
+        let whole = match fragment {
+            Fragment::None => true,
+            Fragment::First { .. } => false,
+            Fragment::Later { .. } => return self.parsed(fragment, Transport::Absent, 0, end),
+        };
+        match (self.protocol, family) {
+            (protocol::UDP, _) if whole => self.udp(),
+            (protocol::UDP, _) => {
                 let view = udp::View::new_first_fragment(self.segment)?;
                 self.parsed(fragment, of_udp(&view), udp::HEADER_LEN, end)
             }
-            (_, protocol::TCP, _) => self.tcp(fragment),
-            (_, protocol::ICMP, Family::V4) => {
+            (protocol::TCP, _) => self.tcp(fragment),
+            (protocol::ICMP, Family::V4) => {
                 let view = icmpv4::View::new(self.segment)?;
                 let (kind, code, identifier) = (view.kind(), view.code(), view.identifier());
                 let transport = Transport::Icmp { kind, code, identifier };
                 self.parsed(fragment, transport, icmpv4::HEADER_LEN, end)
             }
-            (_, protocol::ICMPV6, Family::V6) => {
+            (protocol::ICMPV6, Family::V6) => {
                 let view = icmpv6::View::new(self.segment)?;
                 let (kind, code, identifier) = (view.kind(), view.code(), view.identifier());
                 let transport = Transport::Icmpv6 { kind, code, identifier };
                 self.parsed(fragment, transport, icmpv6::HEADER_LEN, end)
             }
-            (_, number, _) => match ipip::family_of(number) {
+            (number, Family::V4 | Family::V6) => match ipip::family_of(number) {
                 Some(inner) => self.parsed(fragment, Transport::Ipip { inner }, 0, end),
                 None => self.parsed(fragment, Transport::Other(number), 0, end),
             },

@@ -4,13 +4,14 @@
 
 mod mutate;
 mod oracle;
+mod seeds;
 mod touch;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use mutate::Randomness;
-use oracle::{compare, disagreements::TABLE, seeds};
+use oracle::{compare, disagreements::TABLE};
 
 #[test]
 fn all_three_agree_on_good_frames_but_for_the_table() {

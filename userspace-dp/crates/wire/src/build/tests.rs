@@ -1,7 +1,6 @@
-use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
-    EthernetFrame, Icmpv4Packet, Icmpv6Packet, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket,
-    UdpPacket,
+    EthernetFrame, Icmpv4Packet, Icmpv6Packet, IpAddress, IpProtocol, Ipv4Packet, Ipv6Packet,
+    TcpPacket, UdpPacket,
 };
 
 use super::*;
@@ -29,25 +28,19 @@ fn smoltcp_accepts(frame: &[u8]) -> bool {
             (source, destination, packet.next_header(), packet.payload())
         }
     };
-    match number {
-        IpProtocol::Udp => {
-            UdpPacket::new_checked(segment).unwrap().verify_checksum(&source, &destination)
-        }
-        IpProtocol::Tcp => {
-            TcpPacket::new_checked(segment).unwrap().verify_checksum(&source, &destination)
-        }
-        IpProtocol::Icmp => Icmpv4Packet::new_checked(segment).unwrap().verify_checksum(),
-        IpProtocol::Icmpv6 => {
+    if number == IpProtocol::Udp {
+        return UdpPacket::new_checked(segment).unwrap().verify_checksum(&source, &destination);
+    }
+    if number == IpProtocol::Tcp {
+        return TcpPacket::new_checked(segment).unwrap().verify_checksum(&source, &destination);
+    }
+    if number == IpProtocol::Icmp {
+        return Icmpv4Packet::new_checked(segment).unwrap().verify_checksum();
+    }
+    match (source, destination) {
+        (IpAddress::Ipv6(source), IpAddress::Ipv6(destination)) => {
             let packet = Icmpv6Packet::new_checked(segment).unwrap();
-            let checks = ChecksumCapabilities::default();
-            let (
-                smoltcp::wire::IpAddress::Ipv6(source),
-                smoltcp::wire::IpAddress::Ipv6(destination),
-            ) = (source, destination)
-            else {
-                return false;
-            };
-            smoltcp::wire::Icmpv6Repr::parse(&source, &destination, &packet, &checks).is_ok()
+            packet.verify_checksum(&source, &destination)
         }
         _ => false,
     }

@@ -8,8 +8,6 @@ use wire::{Addresses, Fragment, Malformed, Parsed, Transport, vlan};
 pub mod disagreements;
 #[path = "etherparse.rs"]
 pub mod etherparse;
-#[path = "seeds.rs"]
-pub mod seeds;
 #[path = "smoltcp.rs"]
 pub mod smoltcp;
 

@@ -106,7 +106,14 @@ fn parse_ipv6(bytes: &[u8], l3: usize, tags: vlan::Tags) -> Option<Summary> {
                 number = IpProtocol::from(next);
                 len
             }
-            _ => break,
+            IpProtocol::Icmp
+            | IpProtocol::Igmp
+            | IpProtocol::Tcp
+            | IpProtocol::Udp
+            | IpProtocol::IpSecEsp
+            | IpProtocol::Icmpv6
+            | IpProtocol::Ipv6NoNxt
+            | IpProtocol::Unknown(_) => break,
         };
         segment = segment.get(len..)?;
         if matches!(fragment, Fragment::Later { .. }) {
