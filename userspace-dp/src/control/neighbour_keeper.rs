@@ -24,6 +24,8 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(15);
 const FORGET_AFTER: Duration = Duration::from_secs(60);
 /// One that did not answer is forgotten sooner: the kernel gives up after three tries of a second.
 const FORGET_SILENT_AFTER: Duration = Duration::from_secs(5);
+/// A neighbour that is fresh is looked at again after this long, should nobody tell that it became stale.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// Requests in one second for all neighbours together, so that a scan cannot make the gateway flood a link.
 const ASKS_PER_SECOND: u32 = 500;
 
@@ -110,7 +112,7 @@ impl NeighbourKeeper {
             if entry.forgotten_at() <= now {
                 return false;
             }
-            next = next.min(entry.forgotten_at());
+            next = next.min(entry.forgotten_at()).min(now + LOOK_AGAIN_AFTER);
             match entry.due(state) {
                 Some(due) if due > now => next = next.min(due),
                 Some(_) if self.asked_in_window < ASKS_PER_SECOND => {

@@ -10,38 +10,32 @@
 //!   section 3.2.1.3, RFC 4291 section 2.5), whatever default route there is.
 //! * Workers send only through interfaces they serve. A route to another one stays in the table as a next hop
 //!   without interface, so that its packets are dropped and counted instead of taking another way.
+//!
+//! A few changed routes of the last table, which is where routing daemons work, are compiled by themselves; after
+//! any other change all tables are compiled, and what comes out different is taken over.
 
 mod flatten;
+mod locals;
+mod selection;
 
-use core::net::{IpAddr, Ipv4Addr};
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::IpNet;
 use route::{
-    Fib, FibBuilder, GatewaySlot, InterfaceId, Neighbour, NeighbourState, Neighbours,
-    NeighboursBuilder, NextHop, NextHopKind, WeightedHop,
+    Fib, FibBuilder, InterfaceId, Neighbour, NeighbourState, Neighbours, NeighboursBuilder,
+    NextHopKind, WeightedHop,
 };
 
-use super::netlink::{self, Hop, Route, RouteKind, TABLE_LOCAL, Tables};
+use super::netlink::{self, Moment, TABLE_LOCAL, Tables};
 use flatten::{Entry, Ways, layer};
+pub use locals::{Locals, locals, reply_addresses};
+use selection::{Selection, guarded_whole, guards, refuse};
 
 /// The number of each interface that workers serve, and of the TUN, by the kernel's index.
 pub type InterfaceNumbers = BTreeMap<u32, InterfaceId>;
 
-/// Addresses that the gateway answers to; those of the loopback device are left out, since nobody outside may use
-/// them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Locals {
-    /// Unicast and anycast addresses.
-    pub addresses: BTreeSet<IpAddr>,
-    /// Broadcast addresses of its links.
-    pub broadcasts: BTreeSet<Ipv4Addr>,
-    /// Whole prefixes that an operator declared local.
-    pub prefixes: BTreeSet<IpNet>,
-}
-
-/// What the last compilation met.
+/// What the present forwarding table leaves out or cannot serve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Prefixes in the forwarding table.
@@ -54,6 +48,23 @@ pub struct Report {
     pub unsupported: usize,
 }
 
+impl Report {
+    fn add(&mut self, other: Self) {
+        self.unattached += other.unattached;
+        self.down += other.down;
+        self.unsupported += other.unsupported;
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.unattached -= other.unattached;
+        self.down -= other.down;
+        self.unsupported -= other.unsupported;
+    }
+}
+
+/// With more changed routes than this, compiling all of them is no slower.
+const CHANGES_ONE_BY_ONE: usize = 4096;
+
 /// Compiles the tables, again and again, reusing what did not change.
 #[derive(Debug)]
 pub struct Compiler {
@@ -62,6 +73,19 @@ pub struct Compiler {
     /// Keys the hash of the neighbour table.
     seed: u64,
     builder: FibBuilder,
+    report: Report,
+    /// What each prefix of the last table adds to the report, where it adds anything.
+    notes: HashMap<IpNet, Report>,
+    last: Option<Last>,
+}
+
+/// What the next compilation may build on.
+#[derive(Debug)]
+struct Last {
+    moment: Moment,
+    interfaces: InterfaceNumbers,
+    /// Prefixes of all tables but the last one: what they hold is not the last table's to decide.
+    covers: BTreeSet<IpNet>,
 }
 
 impl Compiler {
@@ -74,21 +98,24 @@ impl Compiler {
                 order.push(table);
             }
         }
-        Self { order, seed, builder: FibBuilder::new() }
+        Self {
+            order,
+            seed,
+            builder: FibBuilder::new(),
+            report: Report::default(),
+            notes: HashMap::new(),
+            last: None,
+        }
     }
 
     /// The forwarding table. To be called when links, addresses or routes changed, or the numbers did.
     pub fn fib(&mut self, tables: &Tables, interfaces: &InterfaceNumbers) -> (Fib, Report) {
-        let mut report = Report::default();
         let selection = Selection { tables, interfaces };
-        let mut wanted: Vec<(IpNet, Ways)> = Vec::new();
-        let mut layers = selection.layers(&self.order, &mut report);
-        while let Some(upper) = layers.pop() {
-            wanted = layer(upper, wanted);
+        if !self.compile_changes(&selection) {
+            self.compile_all(&selection);
         }
-        self.take(&wanted);
-        report.prefixes = self.builder.len();
-        (self.builder.snapshot(), report)
+        self.report.prefixes = self.builder.len();
+        (self.builder.snapshot(), self.report)
     }
 
     /// The routes of the last forwarding table with their next hops, in order of prefix.
@@ -112,6 +139,111 @@ impl Compiler {
             }
         }
         builder.snapshot(fib)
+    }
+
+    /// Compiles only the routes that changed since the last time, if that is enough; whether it was.
+    fn compile_changes(&mut self, selection: &Selection<'_>) -> bool {
+        let Some(last) = self.last.as_mut().filter(|last| last.interfaces == *selection.interfaces)
+        else {
+            return false;
+        };
+        let Some(changed) = selection.tables.routes_changed_since(last.moment) else {
+            return false;
+        };
+        let mut prefixes = BTreeSet::new();
+        for (table, prefix) in changed {
+            match self.order.iter().position(|&one| one == table) {
+                Some(position) if position + 1 == self.order.len() => prefixes.insert(prefix),
+                Some(_) => return false,
+                None => continue,
+            };
+        }
+        if self.order.len() < 2 || prefixes.len() > CHANGES_ONE_BY_ONE {
+            return false;
+        }
+        let table = self.order.last().copied().unwrap_or(TABLE_LOCAL);
+        for prefix in prefixes {
+            let routes = selection.tables.routes_to(table, prefix);
+            let (entry, note) = selection.choose(routes);
+            if entry == Some(Entry::Throw) {
+                self.last = None;
+                return false;
+            }
+            self.report.subtract(self.notes.remove(&prefix).unwrap_or_default());
+            self.note(prefix, note);
+            match (entry, self.last.as_ref()) {
+                (_, Some(last)) if last.covered(prefix) => {}
+                (Some(Entry::Ways(ways)), _) => {
+                    self.builder.insert(prefix, ways.hops());
+                }
+                (Some(Entry::Throw) | None, _) => {
+                    self.builder.remove(prefix);
+                }
+            }
+        }
+        if let Some(last) = self.last.as_mut() {
+            last.moment = selection.tables.moment();
+        }
+        true
+    }
+
+    /// Compiles all tables and takes over what is different.
+    fn compile_all(&mut self, selection: &Selection<'_>) {
+        let mut layers = self.layers(selection);
+        let throws = |layer: &Vec<(IpNet, Entry)>| layer.iter().any(|one| one.1 == Entry::Throw);
+        // A throw route lets lower tables show through, so one change may reach far.
+        self.last = (!layers.iter().any(throws)).then(|| Last {
+            moment: selection.tables.moment(),
+            interfaces: selection.interfaces.clone(),
+            covers: layers
+                .split_last()
+                .map(|(_, upper)| upper.iter().flatten().map(|(prefix, _)| *prefix).collect())
+                .unwrap_or_default(),
+        });
+        let mut wanted: Vec<(IpNet, Ways)> = Vec::new();
+        while let Some(upper) = layers.pop() {
+            wanted = layer(upper, wanted);
+        }
+        self.take(&wanted);
+    }
+
+    /// What each table says, in order of consultation and, in each, of prefix.
+    fn layers(&mut self, selection: &Selection<'_>) -> Vec<Vec<(IpNet, Entry)>> {
+        self.report = Report::default();
+        self.notes.clear();
+        let mut layers = vec![Vec::new(); self.order.len()];
+        let mut routes = selection.tables.routes().peekable();
+        while let Some(first) = routes.next() {
+            let mut alike = vec![first];
+            while let Some(route) = routes.next_if(|route| {
+                (route.table, route.destination) == (first.table, first.destination)
+            }) {
+                alike.push(route);
+            }
+            let Some(position) = self.order.iter().position(|&table| table == first.table) else {
+                continue;
+            };
+            let (entry, note) = selection.choose(alike);
+            if position + 1 == self.order.len() {
+                self.note(first.destination, note);
+            } else {
+                self.report.add(note);
+            }
+            if let (Some(entry), Some(layer)) = (entry, layers.get_mut(position)) {
+                layer.push((first.destination, entry));
+            }
+        }
+        if let Some(local) = layers.first_mut() {
+            guard(local);
+        }
+        layers
+    }
+
+    fn note(&mut self, prefix: IpNet, note: Report) {
+        if note != Report::default() {
+            self.report.add(note);
+            self.notes.insert(prefix, note);
+        }
     }
 
     /// Brings the builder to these routes; both sides ascend by prefix.
@@ -144,215 +276,21 @@ impl Compiler {
     }
 }
 
-/// The gateway's own addresses.
-pub fn locals(tables: &Tables) -> Locals {
-    let mut locals = Locals::default();
-    for route in tables.routes().filter(|route| route.table == TABLE_LOCAL) {
-        let address = route.destination.addr();
-        let host = route.destination.prefix_len() == route.destination.max_prefix_len();
-        match (route.kind, address) {
-            _ if address.is_loopback() => {}
-            (RouteKind::Local | RouteKind::Anycast, _) if host => {
-                locals.addresses.insert(address);
-            }
-            (RouteKind::Local | RouteKind::Anycast, _) => {
-                locals.prefixes.insert(route.destination);
-            }
-            (RouteKind::Broadcast, IpAddr::V4(broadcast)) => {
-                locals.broadcasts.insert(broadcast);
-            }
-            (
-                RouteKind::Broadcast
-                | RouteKind::Unicast
-                | RouteKind::Multicast
-                | RouteKind::Blackhole
-                | RouteKind::Unreachable
-                | RouteKind::Prohibit
-                | RouteKind::Throw
-                | RouteKind::Other(_),
-                _,
-            ) => {}
-        }
-    }
-    let own = tables.addresses().filter(|own| !own.tentative && !own.address.is_loopback());
-    locals.addresses.extend(own.map(|own| own.address));
-    locals
-}
-
-/// The addresses that replies of the gateway carry on an interface: the first global one of each family, else the
-/// first of the link.
-pub fn reply_addresses(
-    tables: &Tables,
-    interface: u32,
-) -> (Option<Ipv4Addr>, Option<core::net::Ipv6Addr>) {
-    let (mut v4, mut v6) = (None, None);
-    let mut ranks = (u8::MAX, u8::MAX);
-    let own = tables.addresses().filter(|own| own.interface == interface && !own.tentative);
-    for own in own {
-        let rank = u8::from(own.secondary);
-        match own.address {
-            IpAddr::V4(address) if rank < ranks.0 => (v4, ranks.0) = (Some(address), rank),
-            IpAddr::V6(address) => {
-                let rank = rank + if address.is_unicast_link_local() { 2 } else { 0 };
-                if rank < ranks.1 {
-                    (v6, ranks.1) = (Some(address), rank);
-                }
-            }
-            IpAddr::V4(_) => {}
-        }
-    }
-    (v4, v6)
-}
-
-/// Destinations that are never forwarded. They go into the first table, where only the gateway's own addresses
-/// are longer.
-fn guards() -> [IpNet; 6] {
-    let v4 = |a, length| Ipv4Net::new_assert(Ipv4Addr::new(a, 0, 0, 0), length);
-    let v6 =
-        |a, length| Ipv6Net::new_assert(core::net::Ipv6Addr::new(a, 0, 0, 0, 0, 0, 0, 0), length);
-    [
-        v4(127, 8).into(),
-        v4(224, 4).into(),
-        Ipv4Net::from(Ipv4Addr::BROADCAST).into(),
-        Ipv6Net::from(core::net::Ipv6Addr::LOCALHOST).into(),
-        v6(0xfe80, 10).into(),
-        v6(0xff00, 8).into(),
-    ]
-}
-
-/// Chooses among the routes of each prefix.
-struct Selection<'tables> {
-    tables: &'tables Tables,
-    interfaces: &'tables InterfaceNumbers,
-}
-
-/// What one route offers for its prefix.
-enum Offer {
-    Entry(Entry),
-    /// All its links are down.
-    Down,
-    /// Not for forwarding.
-    Nothing,
-}
-
-impl Selection<'_> {
-    /// One sorted list per table, in order.
-    fn layers(&self, order: &[u32], report: &mut Report) -> Vec<Vec<(IpNet, Entry)>> {
-        let mut layers = vec![Vec::new(); order.len()];
-        let mut routes = self.tables.routes().peekable();
-        while let Some(first) = routes.next() {
-            let Some(position) = order.iter().position(|&table| table == first.table) else {
-                continue;
-            };
-            let (mut chosen, mut down) = (None, false);
-            let mut next = Some(first);
-            while let Some(route) = next {
-                if chosen.is_none() {
-                    match self.offer(route, report) {
-                        Offer::Entry(entry) => chosen = Some(entry),
-                        Offer::Down => down = true,
-                        Offer::Nothing => {}
-                    }
-                }
-                next = routes.next_if(|route| {
-                    (route.table, route.destination) == (first.table, first.destination)
-                });
-            }
-            if chosen.is_none() && down {
-                report.down += 1;
-                chosen = Some(Entry::Ways(refuse(NextHopKind::Unreachable)));
-            }
-            if let (Some(entry), Some(layer)) = (chosen, layers.get_mut(position)) {
-                layer.push((first.destination, entry));
-            }
-        }
-        if let Some(local) = layers.first_mut() {
-            local.retain(|(prefix, _)| !guarded_whole(*prefix));
-            local
-                .extend(guards().map(|guard| (guard, Entry::Ways(refuse(NextHopKind::Blackhole)))));
-            local.sort_unstable_by_key(|(prefix, _)| *prefix);
-            local.dedup_by_key(|(prefix, _)| *prefix);
-        }
-        layers
-    }
-
-    fn offer(&self, route: &Route, report: &mut Report) -> Offer {
-        if route.tos != 0 || route.source.prefix_len() != 0 {
-            report.unsupported += 1;
-            return Offer::Nothing;
-        }
-        let (kind, hops) = self.tables.ways(route);
-        match kind {
-            RouteKind::Unicast => self.unicast(route, &hops, report),
-            RouteKind::Local | RouteKind::Broadcast | RouteKind::Anycast => {
-                let interface = hops.first().and_then(|hop| self.interfaces.get(&hop.interface));
-                let hop = NextHop::local(interface.copied().unwrap_or(InterfaceId::NONE));
-                Offer::Entry(Entry::Ways(Ways::One(hop.into())))
-            }
-            RouteKind::Blackhole => Offer::Entry(Entry::Ways(refuse(NextHopKind::Blackhole))),
-            RouteKind::Unreachable => Offer::Entry(Entry::Ways(refuse(NextHopKind::Unreachable))),
-            RouteKind::Prohibit => Offer::Entry(Entry::Ways(refuse(NextHopKind::Prohibit))),
-            RouteKind::Throw => Offer::Entry(Entry::Throw),
-            RouteKind::Multicast => Offer::Nothing,
-            // What it would do is not known, so nothing may pass.
-            RouteKind::Other(_) => {
-                report.unsupported += 1;
-                Offer::Entry(Entry::Ways(refuse(NextHopKind::Blackhole)))
-            }
-        }
-    }
-
-    fn unicast(&self, route: &Route, hops: &[Hop], report: &mut Report) -> Offer {
-        let works = |hop: &&Hop| {
-            self.tables.link(hop.interface).is_some_and(|link| link.up && link.carrier)
-        };
-        let mut live = hops.iter().filter(works).peekable();
-        if live.peek().is_none() {
-            return Offer::Down;
-        }
-        let mut usable = live.filter_map(|hop| Some((hop, self.number(hop)?)));
-        let Some((first, number)) = usable.next() else {
-            report.unattached += 1;
-            return Offer::Entry(Entry::Ways(Ways::One(
-                NextHop::on_link(InterfaceId::NONE).into(),
-            )));
-        };
-        let first = next_hop(route, first, number);
-        let mut all: Vec<WeightedHop> =
-            usable.map(|(hop, number)| next_hop(route, hop, number)).collect();
-        if all.is_empty() {
-            return Offer::Entry(Entry::Ways(Ways::One(WeightedHop { weight: 1, ..first })));
-        }
-        all.insert(0, first);
-        Offer::Entry(Entry::Ways(Ways::Several(all.into())))
-    }
-
-    /// The interface's number, if workers can send along this hop.
-    fn number(&self, hop: &Hop) -> Option<InterfaceId> {
-        self.interfaces.get(&hop.interface).copied().filter(|_| !hop.encapsulated)
+impl Last {
+    /// Another table than the last one decides about this prefix.
+    fn covered(&self, prefix: IpNet) -> bool {
+        (0..=prefix.prefix_len())
+            .filter_map(|length| IpNet::new(prefix.addr(), length).ok())
+            .any(|shorter| self.covers.contains(&shorter.trunc()))
     }
 }
 
-fn next_hop(route: &Route, hop: &Hop, interface: InterfaceId) -> WeightedHop {
-    let hop_on = NextHop {
-        kind: NextHopKind::Unicast,
-        interface,
-        gateway: hop.gateway,
-        mtu: route.mtu.map(|mtu| u16::try_from(mtu).unwrap_or(u16::MAX)),
-        preferred_source: route.preferred_source,
-        gateway_slot: GatewaySlot::NONE,
-    };
-    WeightedHop { hop: hop_on, weight: hop.weight }
-}
-
-fn refuse(kind: NextHopKind) -> Ways {
-    Ways::One(NextHop::discard(kind).into())
-}
-
-/// Loopback and multicast ranges have no exceptions; link-local ones have the gateway's own addresses.
-fn guarded_whole(prefix: IpNet) -> bool {
-    let address = prefix.addr();
-    address.is_loopback() || address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST)
+/// Puts the destinations that are never forwarded into the first table.
+fn guard(local: &mut Vec<(IpNet, Entry)>) {
+    local.retain(|(prefix, _)| !guarded_whole(*prefix));
+    local.extend(guards().map(|guard| (guard, Entry::Ways(refuse(NextHopKind::Blackhole)))));
+    local.sort_unstable_by_key(|(prefix, _)| *prefix);
+    local.dedup_by_key(|(prefix, _)| *prefix);
 }
 
 fn known(neighbour: &netlink::Neighbour, interface: InterfaceId) -> Option<Neighbour> {

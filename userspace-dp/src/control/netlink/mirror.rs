@@ -115,14 +115,11 @@ impl Mirror {
                 Doubt::None => return Ok(self.told(Changes::MORE)),
                 Doubt::Routes => {
                     let fresh = self.read_routes()?;
-                    if self.tables.take_routes(fresh) {
-                        self.untold |= Changes::ROUTES;
-                    }
+                    self.untold |= self.tables.take_routes(fresh);
                 }
                 Doubt::Everything => {
                     let fresh = self.read_everything()?;
-                    self.untold |= self.tables.differences(&fresh) | Changes::OVERRUN;
-                    self.tables = fresh;
+                    self.untold |= self.tables.take_everything(fresh) | Changes::OVERRUN;
                 }
             }
             self.statistics.rereads += 1;

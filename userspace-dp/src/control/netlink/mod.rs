@@ -28,7 +28,7 @@ pub use model::{
     Address, Changes, Hop, Link, Neighbour, NeighbourState, Nexthop, NexthopTarget,
     OperationalState, Route, RouteKind, TABLE_LOCAL, TABLE_MAIN, Vlan,
 };
-pub use tables::{Applied, Placement, Tables, Update};
+pub use tables::{Applied, Moment, Placement, Tables, Update};
 
 #[cfg(test)]
 mod lab;

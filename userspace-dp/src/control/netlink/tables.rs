@@ -5,16 +5,21 @@
 //! unsaid: when a link goes down or an IPv4 address goes away it removes the routes that hang on it without a
 //! word. [`Applied::routes_in_doubt`] says when that may have happened; the mirror then reads the routes again.
 
+mod journal;
 mod routes;
 
 use core::net::IpAddr;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use ipnet::IpNet;
+
 use super::model::{
     Address, Changes, Hop, Link, Neighbour, Nexthop, NexthopTarget, Route, RouteKind,
 };
 use super::uapi::{NLM_F_APPEND, NLM_F_REPLACE};
+use journal::Journal;
+pub use journal::Moment;
 use routes::{Removal, Routes};
 
 /// Where a new route goes among those with the same table, prefix and metric.
@@ -95,6 +100,7 @@ pub struct Tables {
     routes: Routes,
     neighbours: BTreeMap<(u32, IpAddr), Neighbour>,
     nexthops: BTreeMap<u32, Nexthop>,
+    journal: Journal,
 }
 
 impl Tables {
@@ -107,10 +113,11 @@ impl Tables {
     pub fn apply(&mut self, update: Update) -> Applied {
         match update {
             Update::Link(link) => self.put_link(link),
-            Update::LinkGone(index) => Applied {
-                changes: Changes::LINKS,
-                routes_in_doubt: self.links.remove(&index).is_some(),
-            },
+            Update::LinkGone(index) => {
+                let gone = self.links.remove(&index).is_some();
+                self.journal.everything();
+                Applied { routes_in_doubt: gone, ..Applied::changed(Changes::LINKS, gone) }
+            }
             Update::Address(address) => Applied::changed(
                 Changes::ADDRESSES,
                 self.addresses.insert(key(&address), address.clone()) != Some(address),
@@ -122,9 +129,11 @@ impl Tables {
                 None => Applied::NOTHING,
             },
             Update::Route(route, placement) => {
+                self.journal.route(route.table, route.destination);
                 Applied::changed(Changes::ROUTES, self.routes.put(route, placement))
             }
             Update::RouteGone(route) => {
+                self.journal.route(route.table, route.destination);
                 let removal = self.routes.remove(&route);
                 let found = removal != Removal::Absent;
                 let routes_in_doubt = removal != Removal::Done;
@@ -139,11 +148,13 @@ impl Tables {
                 Changes::NEIGHBOURS,
                 self.neighbours.remove(&(interface, address)).is_some(),
             ),
-            Update::Nexthop(nexthop) => Applied::changed(
-                Changes::ROUTES,
-                self.nexthops.insert(nexthop.id, nexthop.clone()) != Some(nexthop),
-            ),
+            Update::Nexthop(nexthop) => {
+                self.journal.everything();
+                let before = self.nexthops.insert(nexthop.id, nexthop.clone());
+                Applied::changed(Changes::ROUTES, before != Some(nexthop))
+            }
             Update::NexthopGone(id) => {
+                self.journal.everything();
                 let gone = self.nexthops.remove(&id).is_some();
                 Applied { routes_in_doubt: gone, ..Applied::changed(Changes::ROUTES, gone) }
             }
@@ -153,6 +164,9 @@ impl Tables {
     fn put_link(&mut self, link: Link) -> Applied {
         let (up, master) = (link.up, link.master);
         let before = self.links.insert(link.index, link.clone());
+        if before.as_ref().is_none_or(|before| (before.up, before.carrier) != (up, link.carrier)) {
+            self.journal.everything();
+        }
         let in_doubt = before
             .as_ref()
             .is_some_and(|before| (before.up && !up) || (before.up && before.master != master));
@@ -185,6 +199,22 @@ impl Tables {
     /// Every route, by table, destination and metric; equal keys in the kernel's order of preference.
     pub fn routes(&self) -> impl Iterator<Item = &Route> {
         self.routes.iter()
+    }
+
+    /// The routes of one table to one destination, in the order they are used.
+    pub fn routes_to(&self, table: u32, destination: IpNet) -> impl Iterator<Item = &Route> {
+        self.routes.to(table, destination)
+    }
+
+    /// This state, for [`Tables::routes_changed_since`].
+    pub const fn moment(&self) -> Moment {
+        self.journal.moment()
+    }
+
+    /// Table and destination of the routes that changed since `then`, perhaps more than once. `None` when more than
+    /// routes changed: whether links work, nexthop objects, or everything was read again.
+    pub fn routes_changed_since(&self, then: Moment) -> Option<impl Iterator<Item = (u32, IpNet)>> {
+        self.journal.since(then)
     }
 
     /// How many routes there are.
@@ -236,16 +266,30 @@ impl Tables {
         (kind, Cow::Owned(hops))
     }
 
-    /// Takes the routes and nexthop objects of `fresh`; whether they differ from the ones held.
-    pub(super) fn take_routes(&mut self, fresh: Self) -> bool {
+    /// Takes the routes and nexthop objects of `fresh`; what is different.
+    pub(super) fn take_routes(&mut self, fresh: Self) -> Changes {
         let different = self.routes != fresh.routes || self.nexthops != fresh.nexthops;
-        self.routes = fresh.routes;
-        self.nexthops = fresh.nexthops;
-        different
+        if different {
+            self.routes = fresh.routes;
+            self.nexthops = fresh.nexthops;
+            self.journal.everything();
+        }
+        Applied::changed(Changes::ROUTES, different).changes
+    }
+
+    /// Takes everything from `fresh`; what is different.
+    pub(super) fn take_everything(&mut self, fresh: Self) -> Changes {
+        let changes = self.differences(&fresh);
+        if !changes.is_empty() {
+            let mut journal = core::mem::take(&mut self.journal);
+            journal.everything();
+            *self = Self { journal, ..fresh };
+        }
+        changes
     }
 
     /// Which kinds of things differ from `other`.
-    pub(super) fn differences(&self, other: &Self) -> Changes {
+    fn differences(&self, other: &Self) -> Changes {
         let mut changes = Changes::NONE;
         for (differs, kind) in [
             (self.links != other.links, Changes::LINKS),

@@ -168,8 +168,11 @@ fn two_thousand_routes_are_mirrored_by_report_and_by_dump() {
         let lines = (0..2000)
             .map(|i| format!("route add 10.{}.{}.0/24 via 10.0.1.2\n", 100 + i / 250, i % 250));
         lab.ip_batch(&lines.collect::<String>());
+        let before = mirror.tables().moment();
         let changes = settle(&mut mirror);
         assert!(changes.contains(Changes::ROUTES) && !changes.contains(Changes::OVERRUN));
+        let told = mirror.tables().routes_changed_since(before).map(Iterator::count);
+        assert_eq!(told, Some(2000), "each can be compiled alone");
         assert!(mirror.tables().route_count() > 2000);
         assert_eq!(mirror.statistics().rereads, 0);
         assert_equals_ip(lab, &mut mirror, "after 2000 routes");
@@ -188,8 +191,11 @@ fn reports_that_were_lost_are_made_good_by_reading_again() {
             .map(|i| format!("route add 10.{}.{}.0/24 via 10.0.1.2\n", 100 + i / 250, i % 250));
         lab.ip_batch(&lines.collect::<String>());
         lab.ip("link set b0 mtu 1400");
+        let before = mirror.tables().moment();
         let changes = settle(&mut mirror);
         assert!(changes.contains(Changes::OVERRUN), "{changes:?}");
+        let told = mirror.tables().routes_changed_since(before).map(Iterator::count);
+        assert_eq!(told, None, "nobody may rely on single changes");
         assert!(changes.contains(Changes::ROUTES) && changes.contains(Changes::LINKS));
         assert!(mirror.statistics().overruns > 0 && mirror.statistics().rereads > 0);
         assert_equals_ip(lab, &mut mirror, "after the overrun");

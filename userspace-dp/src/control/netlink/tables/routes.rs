@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::super::model::{Hop, Route, RouteKind};
 use super::super::uapi::{RTPROT_KERNEL, RTPROT_RA, RTPROT_REDIRECT};
@@ -37,6 +37,18 @@ pub(super) struct Routes(BTreeMap<Key, Vec<Route>>);
 impl Routes {
     pub(super) fn iter(&self) -> impl Iterator<Item = &Route> {
         self.0.values().flatten()
+    }
+
+    pub(super) fn to(&self, table: u32, destination: IpNet) -> impl Iterator<Item = &Route> {
+        let any = match destination {
+            IpNet::V4(_) => IpNet::V4(Ipv4Net::default()),
+            IpNet::V6(_) => IpNet::V6(Ipv6Net::default()),
+        };
+        let first = Key { table, destination, source: any, tos: 0, metric: 0 };
+        self.0
+            .range(first..)
+            .take_while(move |(key, _)| (key.table, key.destination) == (table, destination))
+            .flat_map(|(_, alike)| alike)
     }
 
     pub(super) fn len(&self) -> usize {

@@ -12,7 +12,7 @@ fn hop(interface: u32, gateway: &str) -> Hop {
 }
 
 fn route(destination: &str, hops: &[Hop]) -> Route {
-    let destination: ipnet::IpNet = destination.parse().expect("a prefix");
+    let destination: IpNet = destination.parse().expect("a prefix");
     Route {
         table: TABLE_MAIN,
         destination,

@@ -1,0 +1,77 @@
+//! The gateway's own addresses, for steering, for the workers and for what they answer.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+
+use super::super::netlink::{RouteKind, TABLE_LOCAL, Tables};
+
+/// Addresses that the gateway answers to; those of the loopback device are left out, since nobody outside may use
+/// them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Locals {
+    /// Unicast and anycast addresses.
+    pub addresses: BTreeSet<IpAddr>,
+    /// Broadcast addresses of its links.
+    pub broadcasts: BTreeSet<Ipv4Addr>,
+    /// Whole prefixes that an operator declared local.
+    pub prefixes: BTreeSet<IpNet>,
+}
+
+/// The gateway's own addresses.
+pub fn locals(tables: &Tables) -> Locals {
+    let mut locals = Locals::default();
+    for route in tables.routes().filter(|route| route.table == TABLE_LOCAL) {
+        let address = route.destination.addr();
+        let host = route.destination.prefix_len() == route.destination.max_prefix_len();
+        match (route.kind, address) {
+            _ if address.is_loopback() => {}
+            (RouteKind::Local | RouteKind::Anycast, _) if host => {
+                locals.addresses.insert(address);
+            }
+            (RouteKind::Local | RouteKind::Anycast, _) => {
+                locals.prefixes.insert(route.destination);
+            }
+            (RouteKind::Broadcast, IpAddr::V4(broadcast)) => {
+                locals.broadcasts.insert(broadcast);
+            }
+            (
+                RouteKind::Broadcast
+                | RouteKind::Unicast
+                | RouteKind::Multicast
+                | RouteKind::Blackhole
+                | RouteKind::Unreachable
+                | RouteKind::Prohibit
+                | RouteKind::Throw
+                | RouteKind::Other(_),
+                _,
+            ) => {}
+        }
+    }
+    let own = tables.addresses().filter(|own| !own.tentative && !own.address.is_loopback());
+    locals.addresses.extend(own.map(|own| own.address));
+    locals
+}
+
+/// The addresses that replies of the gateway carry on an interface: the first global one of each family, else the
+/// first of the link.
+pub fn reply_addresses(tables: &Tables, interface: u32) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
+    let (mut v4, mut v6) = (None, None);
+    let mut ranks = (u8::MAX, u8::MAX);
+    let own = tables.addresses().filter(|own| own.interface == interface && !own.tentative);
+    for own in own {
+        let rank = u8::from(own.secondary);
+        match own.address {
+            IpAddr::V4(address) if rank < ranks.0 => (v4, ranks.0) = (Some(address), rank),
+            IpAddr::V6(address) => {
+                let rank = rank + if address.is_unicast_link_local() { 2 } else { 0 };
+                if rank < ranks.1 {
+                    (v6, ranks.1) = (Some(address), rank);
+                }
+            }
+            IpAddr::V4(_) => {}
+        }
+    }
+    (v4, v6)
+}
