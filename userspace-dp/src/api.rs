@@ -51,7 +51,7 @@ impl Request {
     }
 }
 
-/// What is asked of the daemon. Everything here only reads.
+/// What is asked of the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "kebab-case")]
 pub enum Verb {
@@ -62,6 +62,25 @@ pub enum Verb {
         /// Which table.
         what: Subject,
     },
+    /// Puts a fault into a worker, to test how the gateway fails; only in builds for development.
+    #[cfg(debug_assertions)]
+    Fault {
+        /// What is to happen.
+        fault: Fault,
+        /// To which worker.
+        worker: u32,
+    },
+}
+
+/// A fault that a test puts into a worker.
+#[cfg(debug_assertions)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// Its thread ends.
+    KillWorker,
+    /// Its thread stands still.
+    StopWorker,
 }
 
 /// The tables `show` knows.

@@ -72,6 +72,15 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Put a fault into a worker, to test how the gateway fails.
+    #[cfg(debug_assertions)]
+    #[command(hide = true)]
+    Fault {
+        /// What is to happen.
+        fault: crate::api::Fault,
+        /// To which worker.
+        worker: u32,
+    },
     /// Print a new private key.
     Genkey,
     /// Read a private key from stdin, print its public key.
@@ -105,6 +114,8 @@ fn dispatch(arguments: Arguments, daemon: Daemon) -> Exit {
         Verb::Check { file, json } => check::check(&file, json),
         Verb::Status { json } => show::status(socket, json),
         Verb::Show { what, json } => show::show(socket, what, json),
+        #[cfg(debug_assertions)]
+        Verb::Fault { fault, worker } => show::fault(socket, fault, worker),
         Verb::Genkey => keys::genkey(),
         Verb::Pubkey => keys::pubkey(),
         Verb::Genpsk => keys::genpsk(),

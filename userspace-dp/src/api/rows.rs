@@ -280,10 +280,8 @@ pub struct Queue {
     pub fill: RingLevel,
     /// Completion ring.
     pub completion: RingLevel,
-    /// Times the kernel was woken for receive.
-    pub rx_kicks: u64,
-    /// Times the kernel was woken for transmit.
-    pub tx_kicks: u64,
+    /// Times the kernel was woken.
+    pub kicks: u64,
     /// What the kernel counts for the socket.
     pub xdp: XdpStatistics,
 }
@@ -302,16 +300,12 @@ pub struct RingLevel {
 pub struct XdpStatistics {
     /// Received packets dropped by the kernel.
     pub rx_dropped: u64,
-    /// Fill descriptors the kernel found invalid.
-    pub rx_invalid_descs: u64,
-    /// Transmit descriptors the kernel found invalid.
-    pub tx_invalid_descs: u64,
+    /// Descriptors that the kernel refused, of the fill and the transmit ring.
+    pub descs_refused: u64,
     /// Packets dropped because the receive ring was full.
     pub rx_ring_full: u64,
     /// Times the fill ring was empty when a frame was needed.
     pub rx_fill_ring_empty_descs: u64,
-    /// Times the transmit ring was empty when asked.
-    pub tx_ring_empty_descs: u64,
 }
 
 /// Where a worker's frames are.
@@ -321,7 +315,7 @@ pub struct WorkerFrames {
     pub worker: u32,
     /// Frames in each state.
     pub states: Vec<FrameState>,
-    /// Frames the worker was given.
+    /// Frames the worker was given, and those of others that it has in hand.
     pub total: u64,
     /// Whether the states add up to the total (frames lent over hand-off rings accounted for).
     pub sums_up: bool,

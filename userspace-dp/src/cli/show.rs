@@ -29,6 +29,12 @@ pub(super) fn show(socket: &Path, what: Subject, json: bool) -> Exit {
     answered(socket, Verb::Show { what }, json)
 }
 
+/// Puts a fault into a worker of the daemon.
+#[cfg(debug_assertions)]
+pub(super) fn fault(socket: &Path, fault: crate::api::Fault, worker: u32) -> Exit {
+    answered(socket, Verb::Fault { fault, worker }, false)
+}
+
 fn answered(socket: &Path, verb: Verb, json: bool) -> Exit {
     let answer = match ask(socket, verb) {
         Ok(answer) => answer,
@@ -50,6 +56,8 @@ fn answered(socket: &Path, verb: Verb, json: bool) -> Exit {
 fn answers(body: &Body, verb: Verb) -> bool {
     match verb {
         Verb::Status => matches!(body, Body::Status(_)),
+        #[cfg(debug_assertions)]
+        Verb::Fault { .. } => matches!(body, Body::Status(_)),
         Verb::Show { what } => match what {
             Subject::Runtime => matches!(body, Body::Runtime(_)),
             Subject::Drops => matches!(body, Body::Drops(_)),

@@ -4,13 +4,12 @@
 //! delays the next scrape and nothing else. It only reads; there is nothing to change through it.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+
+use super::listener::{Connection, Listener, Server};
 
 /// The longest request that is read, headers included.
 const REQUEST_MAX: usize = 4096;
@@ -27,58 +26,24 @@ pub trait Health: Send + Sync + 'static {
     fn ready(&self) -> Result<(), String>;
 }
 
-/// A running endpoint.
-pub struct Endpoint {
-    address: SocketAddr,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+/// Serves `health` at `listen` until the server is dropped; `None` when it is off.
+///
+/// # Errors
+/// Nothing can listen there.
+pub fn serve(listen: &config::Listen, health: Arc<dyn Health>) -> Result<Option<Server>> {
+    let listener = match listen {
+        config::Listen::Off => return Ok(None),
+        config::Listen::Tcp(address) => Listener::tcp(*address),
+        config::Listen::Unix(path) => Listener::unix(path),
+    };
+    let listener = listener.context("telemetry.listen")?;
+    // A client that went away concerns nobody else.
+    let handle = move |connection| drop(answer(connection, health.as_ref()));
+    Server::start("rw-metrics", listener, handle).map(Some)
 }
 
-impl Endpoint {
-    /// Listens on `address` and answers from `health` until dropped.
-    pub fn start(address: SocketAddr, health: Arc<dyn Health>) -> Result<Self> {
-        let listener = TcpListener::bind(address)
-            .with_context(|| format!("telemetry.listen: cannot listen on {address}"))?;
-        let address = listener.local_addr()?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let thread = std::thread::Builder::new()
-            .name("rw-metrics".into())
-            .spawn(move || serve(&listener, health.as_ref(), &stopped))?;
-        Ok(Self { address, stop, thread: Some(thread) })
-    }
-
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-}
-
-impl Drop for Endpoint {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        // A connection to ourselves ends the wait for the next one.
-        let _ = TcpStream::connect_timeout(&self.address, Duration::from_millis(200));
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn serve(listener: &TcpListener, health: &dyn Health, stop: &AtomicBool) {
-    for stream in listener.incoming() {
-        if stop.load(Ordering::Relaxed) {
-            return;
-        }
-        // A failed accept (out of descriptors) or a client that went away concerns nobody else.
-        if let Ok(stream) = stream {
-            let _ = answer(stream, health);
-        }
-    }
-}
-
-fn answer(mut stream: TcpStream, health: &dyn Health) -> std::io::Result<()> {
-    stream.set_write_timeout(Some(TIMEOUT))?;
+fn answer(mut stream: Connection, health: &dyn Health) -> std::io::Result<()> {
+    stream.set_write_timeout(TIMEOUT)?;
     let (status, kind, body) = match read_request(&mut stream) {
         Err(status) => (status, TEXT, String::new()),
         Ok((method, _)) if method != "GET" => ("405 Method Not Allowed", TEXT, String::new()),
@@ -108,7 +73,7 @@ fn told(state: Result<(), String>) -> (&'static str, &'static str, String) {
 }
 
 /// Method and path of the request, or the status that refuses it.
-fn read_request(stream: &mut TcpStream) -> Result<(String, String), &'static str> {
+fn read_request(stream: &mut Connection) -> Result<(String, String), &'static str> {
     let mut buffer = [0; REQUEST_MAX];
     let mut length = 0;
     let deadline = Instant::now() + TIMEOUT;
@@ -128,7 +93,7 @@ fn read_request(stream: &mut TcpStream) -> Result<(String, String), &'static str
             Ok(httparse::Status::Partial) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 // A time of zero is refused by the socket, as it should be: the time is over.
-                let bounded = stream.set_read_timeout(Some(left));
+                let bounded = stream.set_read_timeout(left);
                 match bounded.and_then(|()| stream.read(&mut buffer[length..])) {
                     Ok(0) | Err(_) => return Err("408 Request Timeout"),
                     Ok(count) => length += count,
@@ -140,6 +105,8 @@ fn read_request(stream: &mut TcpStream) -> Result<(String, String), &'static str
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
+
     use super::*;
 
     struct Sick;
@@ -157,8 +124,9 @@ mod tests {
     }
 
     fn ask(request: &str) -> String {
-        let endpoint = Endpoint::start("127.0.0.1:0".parse().unwrap(), Arc::new(Sick)).unwrap();
-        let mut stream = TcpStream::connect(endpoint.address()).unwrap();
+        let listen = config::Listen::Tcp("127.0.0.1:0".parse().unwrap());
+        let server = serve(&listen, Arc::new(Sick)).unwrap().unwrap();
+        let mut stream = TcpStream::connect(server.tcp_address().unwrap()).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();

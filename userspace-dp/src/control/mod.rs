@@ -1,19 +1,24 @@
 //! The control thread: what it knows of the kernel and of the configuration, and what it tells the workers.
 
+pub mod devices;
+pub mod gateway;
 pub mod http;
+pub mod link_statistics;
+pub mod listener;
+pub mod logging;
+pub mod metrics;
 pub mod neighbour_keeper;
 pub mod netlink;
-pub mod routing;
-pub mod devices;
-pub mod peers;
-pub mod rules;
-pub mod tunnel;
-pub mod snapshots;
 pub mod observer;
-pub mod start;
-pub mod gateway;
-pub mod resolver;
+pub mod peers;
 pub mod reload;
-pub mod socket;
-pub mod link_statistics;
+pub mod resolver;
+pub mod routing;
+pub mod rules;
 pub mod show;
+pub mod snapshots;
+pub mod socket;
+pub mod start;
+pub mod tunnel;
+
+pub use gateway::run;

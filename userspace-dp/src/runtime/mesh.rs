@@ -9,6 +9,7 @@ use io::{Frame, FramePool};
 use pipeline::Ingress;
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use super::shared::LinkReport;
 use super::wake::Waker;
 
 /// One member's side of the mesh.
@@ -23,6 +24,9 @@ struct Link {
     arrivals: Consumer<Ingress>,
     repay: Producer<Frame>,
     owed: usize,
+    lent: usize,
+    handed_over: u64,
+    refused: u64,
     touched: bool,
     waker: Waker,
 }
@@ -55,7 +59,7 @@ impl Link {
         repay: Producer<Frame>,
         waker: &Waker,
     ) -> Self {
-        Self { forward, empties, arrivals, repay, owed: 0, touched: false, waker: waker.clone() }
+        Self { forward, empties, arrivals, repay, owed: 0, lent: 0, handed_over: 0, refused: 0, touched: false, waker: waker.clone() }
     }
 }
 
@@ -68,9 +72,14 @@ impl MeshSeat {
         match link.forward.push(packet) {
             Ok(()) => {
                 link.touched = true;
+                link.lent += 1;
+                link.handed_over += 1;
                 Ok(())
             }
-            Err(rtrb::PushError::Full(packet)) => Err(packet),
+            Err(rtrb::PushError::Full(packet)) => {
+                link.refused += 1;
+                Err(packet)
+            }
         }
     }
 
@@ -92,6 +101,7 @@ impl MeshSeat {
     pub fn settle(&mut self, pool: &mut FramePool) {
         for link in self.links.iter_mut().flatten() {
             while let Ok(frame) = link.empties.pop() {
+                link.lent -= 1;
                 pool.put(frame);
             }
             while link.owed > 0 && !link.repay.is_full() {
@@ -124,6 +134,22 @@ impl MeshSeat {
     /// Frames that this member owes to others.
     pub fn owed(&self) -> usize {
         self.links.iter().flatten().map(|link| link.owed).sum()
+    }
+
+    /// Frames handed to others that have not come back.
+    pub fn lent(&self) -> usize {
+        self.links.iter().flatten().map(|link| link.lent).sum()
+    }
+
+    /// What went to each other member, by its number.
+    pub fn report(&self) -> Vec<LinkReport> {
+        let report = |link: &Link| LinkReport {
+            handed_over: link.handed_over,
+            refused: link.refused,
+            waiting: link.forward.buffer().capacity() - link.forward.slots(),
+            capacity: link.forward.buffer().capacity(),
+        };
+        self.links.iter().map(|link| link.as_ref().map(report).unwrap_or_default()).collect()
     }
 
     /// Takes everything out of the incoming rings, for the end: packets and empties alike.

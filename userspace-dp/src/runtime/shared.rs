@@ -32,10 +32,42 @@ pub struct WorkerShared {
 pub struct WorkerReport {
     /// Where its frames are.
     pub census: Census,
-    /// Per queue: device and statistics.
-    pub queues: Vec<(PortId, PortStatistics)>,
+    /// Its queues.
+    pub queues: Vec<QueueReport>,
+    /// Frames handed to others that have not come back.
+    pub lent: u64,
+    /// Frames of others in hand.
+    pub borrowed: u64,
+    /// Its side of the hand-off mesh, by number of the other member.
+    pub handoffs: Vec<LinkReport>,
     /// The peers that it owns.
     pub peers: Vec<(PeerHandle, PeerStatus)>,
+}
+
+/// One queue of a device.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueReport {
+    /// The device.
+    pub port: PortId,
+    /// The queue's number there.
+    pub queue: u32,
+    /// What passed.
+    pub statistics: PortStatistics,
+    /// Where its frames are.
+    pub census: Census,
+}
+
+/// What went from one member of the mesh to another.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LinkReport {
+    /// Packets handed over.
+    pub handed_over: u64,
+    /// Packets refused because the ring was full.
+    pub refused: u64,
+    /// Packets in the ring.
+    pub waiting: usize,
+    /// Packets that the ring can hold.
+    pub capacity: usize,
 }
 
 /// A fault that a test puts into a worker.

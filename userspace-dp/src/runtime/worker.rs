@@ -19,7 +19,7 @@ use telemetry::{Reason, WorkerCounters};
 
 use super::mesh::MeshSeat;
 use super::publish::Subscriber;
-use super::shared::{WorkerReport, WorkerShared};
+use super::shared::{QueueReport, WorkerReport, WorkerShared};
 use super::wake::Waker;
 
 /// Commands carried out in one turn: an unbounded drain would stall the rings.
@@ -33,8 +33,21 @@ const TAKE_OVER_PER_TURN: usize = io::BURST;
 pub struct Device<P> {
     /// The device.
     pub port: PortId,
+    /// The queue's number there.
+    pub number: u32,
     /// The queue.
     pub queue: P,
+}
+
+impl<P: Port> Device<P> {
+    fn report(&self) -> QueueReport {
+        QueueReport {
+            port: self.port,
+            queue: self.number,
+            statistics: self.queue.statistics(),
+            census: self.queue.census(),
+        }
+    }
 }
 
 /// The rings between a worker and the threads that it works for.
@@ -116,7 +129,10 @@ impl<P: Port> Worker<P> {
         let peers = snapshot.tunnel.peers.iter().flatten();
         WorkerReport {
             census: self.body.census(),
-            queues: self.body.devices.iter().map(|device| (device.port, device.queue.statistics())).collect(),
+            queues: self.body.devices.iter().map(Device::report).collect(),
+            lent: self.body.seat.lent() as u64,
+            borrowed: self.body.seat.owed() as u64,
+            handoffs: self.body.seat.report(),
             peers: peers.filter_map(|peer| Some((peer.id, sessions.status(peer.id)?))).collect(),
         }
     }

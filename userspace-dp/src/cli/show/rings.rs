@@ -28,8 +28,7 @@ fn levels(rings: &Rings, paint: Paint) -> String {
         number("transmit"),
         number("fill"),
         number("completion"),
-        number("receive wakes"),
-        number("transmit wakes"),
+        number("kicks"),
     ]);
     for queue in &rings.queues {
         table.row([
@@ -40,8 +39,7 @@ fn levels(rings: &Rings, paint: Paint) -> String {
             level(queue.tx),
             level(queue.fill),
             level(queue.completion),
-            cell(queue.rx_kicks),
-            cell(queue.tx_kicks),
+            cell(queue.kicks),
         ]);
     }
     table.render(paint)
@@ -54,9 +52,7 @@ fn statistics(rings: &Rings, paint: Paint) -> String {
         number("rx_dropped"),
         number("rx_ring_full"),
         number("rx_fill_ring_empty_descs"),
-        number("rx_invalid_descs"),
-        number("tx_invalid_descs"),
-        number("tx_ring_empty_descs"),
+        number("descs_refused"),
     ]);
     for Queue { interface, queue, xdp, .. } in &rings.queues {
         table.row([
@@ -65,9 +61,7 @@ fn statistics(rings: &Rings, paint: Paint) -> String {
             cell(xdp.rx_dropped),
             cell(xdp.rx_ring_full),
             cell(xdp.rx_fill_ring_empty_descs),
-            cell(xdp.rx_invalid_descs),
-            cell(xdp.tx_invalid_descs),
-            cell(xdp.tx_ring_empty_descs),
+            cell(xdp.descs_refused),
         ]);
     }
     table.render(paint)
@@ -124,8 +118,7 @@ mod tests {
             tx: ring(0, 2048),
             fill: ring(4000, 4096),
             completion: ring(0, 2048),
-            rx_kicks: 12,
-            tx_kicks: 34,
+            kicks: 46,
             xdp: XdpStatistics { rx_ring_full: 5, ..XdpStatistics::default() },
         };
         let state = |state: &str, frames| FrameState { state: state.into(), frames };
@@ -143,11 +136,11 @@ mod tests {
             handoffs: vec![handoff],
         };
         let expected = "\
-worker  interface  queue  receive  transmit       fill  completion  receive wakes  transmit wakes
-     0  eth0           1   3/2048    0/2048  4000/4096      0/2048             12              34
+worker  interface  queue  receive  transmit       fill  completion  kicks
+     0  eth0           1   3/2048    0/2048  4000/4096      0/2048     46
 
-interface  queue  rx_dropped  rx_ring_full  rx_fill_ring_empty_descs  rx_invalid_descs  tx_invalid_descs  tx_ring_empty_descs
-eth0           1           0             5                         0                 0                 0                    0
+interface  queue  rx_dropped  rx_ring_full  rx_fill_ring_empty_descs  descs_refused
+eth0           1           0             5                         0              0
 
 worker  frames  sums up  where
      0    8192  NO       free 4093, fill 4000, rx 3

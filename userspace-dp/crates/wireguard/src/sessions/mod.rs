@@ -55,8 +55,12 @@ pub struct PeerStatus {
     pub endpoint: Option<Endpoint>,
     /// When its newest session was made.
     pub last_handshake: Option<Time>,
+    /// Data messages received and authenticated, keepalives included.
+    pub received_packets: u64,
     /// Payload bytes received and authenticated.
     pub received_bytes: u64,
+    /// Data messages sealed, keepalives included.
+    pub sent_packets: u64,
     /// Payload bytes sealed, padding included.
     pub sent_bytes: u64,
 }
@@ -190,7 +194,9 @@ impl Sessions {
         self.peer(peer).map(|state| PeerStatus {
             endpoint: state.endpoint,
             last_handshake: state.last_handshake,
+            received_packets: state.received_packets,
             received_bytes: state.received_bytes,
+            sent_packets: state.sent_packets,
             sent_bytes: state.sent_bytes,
         })
     }

@@ -125,6 +125,7 @@ impl Sessions {
 
         let peer = &mut self.peers[index as usize];
         let keepalive = ticket.payload_length == 0;
+        peer.received_packets += 1;
         peer.received_bytes += ticket.payload_length as u64;
         let roamed = peer.endpoint != Some(endpoint);
         if roamed {

@@ -66,6 +66,7 @@ impl Sessions {
         let renew = now >= session.renew_on_send || ticket.counter >= REKEY_AFTER_MESSAGES;
 
         let state = &mut self.peers[index as usize];
+        state.sent_packets += 1;
         state.sent_bytes += length as u64;
         if let Some(deadline) = state.note_sent(length > 0, now) {
             self.wheel.no_later_than(index, deadline);

@@ -1,0 +1,224 @@
+//! The network devices that the gateway takes over: found, given queues, attached, opened.
+//!
+//! What the configuration demands and the machine cannot give fails the start with the reason; what it leaves to
+//! `auto` may step down, and says so. The order matters: the program is attached first, disabled, since the bind
+//! mode follows the mode that was really got; the sockets come next; steering is enabled last, when every worker
+//! shows signs of life.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use ebpf::{AttachError, AttachMode, Attachment, RunningMode, Slot, Steering};
+use io::af_xdp::{AfXdpPort, Attached, BusyPoll, RingSizes, SocketConfig, ZeroCopy};
+use io::ring::RingSize;
+use io::{FramePool, Umem};
+use pipeline::PortId;
+use tracing::{info, warn};
+
+use super::netlink::{Ethtool, Link, Mirror};
+
+/// A device as found and prepared.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its number among the gateway's devices.
+    pub port: PortId,
+    /// The kernel's index.
+    pub ifindex: u32,
+    /// The kernel's name.
+    pub name: String,
+    /// Its MAC address.
+    pub mac: [u8; 6],
+    /// The largest IP packet that it is to carry.
+    pub mtu: u32,
+    /// Queues that sockets are bound to.
+    pub queues: u32,
+    /// Where its sockets begin in the steering program's table.
+    pub first_slot: Slot,
+}
+
+/// A device with the program on it.
+#[derive(Debug)]
+pub struct Held {
+    /// The device.
+    pub found: Found,
+    /// The program's attachment; dropping it takes the program off.
+    pub attachment: Attachment,
+    /// Why it runs in a lesser mode than could have been.
+    pub stepped_down: Option<String>,
+}
+
+/// Finds the configured devices and settles how many queues each has.
+///
+/// The number of workers is what was configured, or as many as the device with the most queues has, less one
+/// processor for control.
+pub fn find(config: &config::Config, mirror: &Mirror, cpus: usize) -> Result<(Vec<Found>, u32)> {
+    let mut ethtool = Ethtool::open().ok();
+    let mut links = Vec::new();
+    for interface in &config.interface {
+        let name = interface.name.as_str();
+        let link = mirror
+            .tables()
+            .link_named(name)
+            .with_context(|| format!("interface {name:?}: there is no such device here"))?;
+        links.push((interface, link, queues_now(ethtool.as_mut(), link.index)));
+    }
+    let most = links.iter().map(|(_, _, queues)| queues.most).max().unwrap_or(1);
+    let workers = config.gateway.workers.exactly().unwrap_or_else(|| {
+        let spare = u32::try_from(cpus.saturating_sub(1)).unwrap_or(1).max(1);
+        most.min(spare).max(1)
+    });
+    let mut found = Vec::new();
+    let mut first_slot = 0;
+    for (number, (interface, link, queues)) in links.into_iter().enumerate() {
+        let name = interface.name.as_str();
+        let queues = settle_queues(interface, link, queues, workers, ethtool.as_mut())?;
+        let mac = link.mac.with_context(|| format!("interface {name:?} is no Ethernet device"))?;
+        found.push(Found {
+            port: PortId(u8::try_from(number).context("at most 256 interfaces")?),
+            ifindex: link.index,
+            name: name.to_owned(),
+            mac,
+            mtu: interface.mtu.exactly().unwrap_or(link.mtu),
+            queues,
+            first_slot: Slot(first_slot),
+        });
+        first_slot += queues;
+    }
+    let distinct: BTreeSet<_> = found.iter().map(|found| found.ifindex).collect();
+    ensure!(distinct.len() == found.len(), "an interface is configured twice");
+    Ok((found, workers))
+}
+
+#[derive(Clone, Copy)]
+struct Queues {
+    now: u32,
+    most: u32,
+}
+
+fn queues_now(ethtool: Option<&mut Ethtool>, ifindex: u32) -> Queues {
+    match ethtool.map(|ethtool| ethtool.channels(ifindex)) {
+        Some(Ok(channels)) => Queues {
+            now: channels.rx_queues().max(1),
+            most: channels.with_pairs(u32::MAX).pairs().max(channels.pairs()).max(1),
+        },
+        // Without a notion of channels a device has one queue.
+        Some(Err(_)) | None => Queues { now: 1, most: 1 },
+    }
+}
+
+fn settle_queues(
+    interface: &config::Interface,
+    link: &Link,
+    queues: Queues,
+    workers: u32,
+    ethtool: Option<&mut Ethtool>,
+) -> Result<u32> {
+    let name = interface.name.as_str();
+    let wanted = match interface.queues.exactly() {
+        Some(wanted) if wanted > queues.most => {
+            bail!("interface {name:?}: queues = {wanted}, but the device has {} at most", queues.most)
+        }
+        Some(wanted) => wanted,
+        None => workers.min(queues.most),
+    };
+    if wanted == queues.now {
+        return Ok(wanted);
+    }
+    let set = ethtool.map(|ethtool| {
+        let channels = ethtool.channels(link.index)?;
+        ethtool.set_channels(link.index, &channels.with_pairs(wanted))
+    });
+    match (set, interface.queues.exactly()) {
+        (Some(Ok(())), _) => {
+            info!(interface = name, from = queues.now, to = wanted, "set the number of queues");
+            Ok(wanted)
+        }
+        (Some(Err(error)), Some(_)) => {
+            bail!("interface {name:?}: queues = {wanted} cannot be set: {error}")
+        }
+        (None, Some(_)) => bail!("interface {name:?}: the kernel offers no way to set queues"),
+        (Some(Err(error)), None) => {
+            warn!(interface = name, queues = queues.now, %error, "the number of queues stays");
+            Ok(queues.now)
+        }
+        (None, None) => Ok(queues.now),
+    }
+}
+
+/// Registers a device with the steering program and attaches the program to it.
+pub fn attach(steering: &mut Steering, found: Found, wanted: &config::Interface) -> Result<Held> {
+    let name = &found.name;
+    steering
+        .set_port(&ebpf::Port {
+            ifindex: found.ifindex,
+            first_slot: found.first_slot,
+            queues: found.queues,
+            untagged: true,
+            vlans: Vec::new(),
+        })
+        .with_context(|| format!("interface {name:?}"))?;
+    let foreign = match wanted.foreign_program {
+        config::ForeignProgram::Refuse => ebpf::ForeignProgram::Refuse,
+        config::ForeignProgram::Replace => ebpf::ForeignProgram::Replace,
+    };
+    let mut stepped_down = None;
+    let mode = match wanted.mode {
+        config::Mode::Auto | config::Mode::Native => AttachMode::Native,
+        config::Mode::Generic => AttachMode::Generic,
+    };
+    let attachment = match (steering.attach(found.ifindex, mode, foreign), wanted.mode) {
+        (Err(error @ AttachError::Refused { .. }), config::Mode::Auto) => {
+            warn!(interface = %name, %error, "no native mode; stepping down to generic");
+            stepped_down = Some(format!("native mode: {error}"));
+            steering.attach(found.ifindex, AttachMode::Generic, foreign)
+        }
+        (result, config::Mode::Auto | config::Mode::Native | config::Mode::Generic) => result,
+    }
+    .with_context(|| format!("interface {name:?}: the steering program cannot be attached"))?;
+    info!(interface = %name, mode = ?attachment.mode(), queues = found.queues, "attached");
+    Ok(Held { found, attachment, stepped_down })
+}
+
+/// Opens the socket of one queue of a device with frames of `pool`.
+pub fn open_queue(
+    held: &mut Held,
+    wanted: &config::Interface,
+    queue: u32,
+    umem: &Arc<Umem>,
+    pool: &mut FramePool,
+    busy_poll: Option<BusyPoll>,
+) -> Result<AfXdpPort> {
+    let found = &held.found;
+    let name = &found.name;
+    let attached = match held.attachment.mode() {
+        RunningMode::Native => Attached::Native,
+        _ => Attached::Generic,
+    };
+    let zero_copy = match wanted.zero_copy {
+        config::ZeroCopy::Auto => ZeroCopy::Auto,
+        config::ZeroCopy::On => ZeroCopy::On,
+        config::ZeroCopy::Off => ZeroCopy::Off,
+    };
+    let size = |entries: u32| RingSize::new(entries).with_context(|| format!("interface {name:?}"));
+    let config = SocketConfig {
+        rings: RingSizes {
+            receive: size(wanted.rx_ring)?,
+            transmit: size(wanted.tx_ring)?,
+            fill: size(wanted.fill_ring)?,
+            completion: size(wanted.completion_ring)?,
+        },
+        busy_poll,
+        ..SocketConfig::new(found.ifindex, queue, found.mtu, zero_copy, attached)
+    };
+    let port = AfXdpPort::open(umem, pool, &config)
+        .with_context(|| format!("interface {name:?}, queue {queue}"))?;
+    if let Some(reason) = &port.obtained().no_zero_copy {
+        let why = format!("zero-copy: {reason}");
+        if held.stepped_down.as_ref() != Some(&why) {
+            info!(interface = %name, %reason, "packets are copied");
+            held.stepped_down.get_or_insert(why);
+        }
+    }
+    Ok(port)
+}

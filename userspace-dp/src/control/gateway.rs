@@ -1,0 +1,385 @@
+//! The control loop: what happens after the start, until the end.
+//!
+//! One thread waits for signals, the kernel's reports, the workers' events and time. It renews snapshots, keeps
+//! neighbours alive, watches the heartbeats, reloads on SIGHUP and ends on SIGTERM or when something that must live
+//! has died. It never touches a packet.
+
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clock::{Clock, Monotonic, Time};
+use pipeline::ControlEvent;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tracing::{error, info, warn};
+use wireguard::Endpoint;
+
+use super::listener::Server;
+use super::netlink::Changes;
+use super::neighbour_keeper::NeighbourKeeper;
+use super::observer::{DeviceView, Observer, ObserverParts, RouteView, View, unix_now};
+use super::resolver;
+use super::start::{self, Running};
+use super::{http, link_statistics, logging, reload, socket};
+use crate::api;
+
+/// How often heartbeats are looked at.
+const WATCH_EVERY: Duration = Duration::from_millis(50);
+/// How often the view's counters are renewed and retired snapshots freed.
+const RENEW_EVERY: Duration = Duration::from_millis(500);
+/// How long changes of the kernel's tables are gathered before a snapshot is made of them.
+const GATHER: Duration = Duration::from_millis(5);
+/// How long workers may take to end.
+const END_WITHIN: Duration = Duration::from_millis(1500);
+
+/// Runs the gateway until it is told to end.
+///
+/// # Errors
+/// What prevented the start, or what died.
+pub fn run(path: &Path, loaded: config::Loaded) -> Result<()> {
+    logging::start(&loaded.config.telemetry);
+    let (mut terminate, mut hang_up) = (signal(signal_hook::consts::SIGTERM)?, signal(signal_hook::consts::SIGHUP)?);
+    let mut interrupt = signal(signal_hook::consts::SIGINT)?;
+    let running = start::start(&loaded.config)?;
+    let mut gateway = Gateway::new(path, loaded, running)?;
+    let _services = gateway.serve()?;
+    info!(workers = gateway.running.workers.len(), "ready");
+    let ended = loop {
+        gateway.wait(&[&terminate, &hang_up, &interrupt]);
+        if arrived(&mut terminate) || arrived(&mut interrupt) {
+            break Ok(());
+        }
+        if arrived(&mut hang_up) {
+            gateway.reload();
+        }
+        if let Err(fatal) = gateway.turn(Monotonic.now()) {
+            break Err(fatal);
+        }
+    };
+    match &ended {
+        Ok(()) => info!("ending"),
+        Err(fatal) => error!("{fatal:#}; transit is dropped, the gateway ends"),
+    }
+    gateway.end();
+    ended
+}
+
+/// A running gateway with what the control loop keeps.
+pub(crate) struct Gateway {
+    path: PathBuf,
+    pub(super) loaded: Arc<config::Loaded>,
+    pub(super) running: Running,
+    pub(super) observer: Arc<Observer>,
+    keeper: NeighbourKeeper,
+    /// Changes of the kernel's tables that no snapshot shows so far, and since when.
+    gathered: Changes,
+    gathering_since: Option<Time>,
+    watched_at: Time,
+    renewed_at: Time,
+    keep_at: Time,
+    resolved: Receiver<resolver::Resolved>,
+    resolve_into: Sender<resolver::Resolved>,
+    routes_wanted: Receiver<Sender<Vec<RouteView>>>,
+}
+
+impl Gateway {
+    fn new(path: &Path, loaded: config::Loaded, mut running: Running) -> Result<Self> {
+        let loaded = Arc::new(loaded);
+        let (resolve_into, resolved) = channel();
+        let (routes, routes_wanted) = channel();
+        let view = View {
+            loaded: Arc::clone(&loaded),
+            snapshot: running.publisher.current(),
+            devices: devices(&running),
+            exits: exits(&running),
+            peers: running.registry.iter().cloned().collect(),
+            tunnel_ifindex: running.tunnel.as_ref().map_or(0, |tunnel| tunnel.ifindex),
+            public_key: running.public_key.clone(),
+            reload: None,
+            problems: Vec::new(),
+        };
+        let observer = Arc::new(Observer::new(ObserverParts {
+            workers: std::mem::take(&mut running.watched),
+            slow_path: Arc::clone(&running.slow_path),
+            handshakes: Arc::clone(&running.handshakes),
+            client: running.client.clone(),
+            aead: running.aead,
+            heartbeat_timeout: loaded.config.gateway.heartbeat_timeout.get(),
+            routes,
+            control: running.waker.clone(),
+            view,
+        }));
+        let keeper = NeighbourKeeper::new(loaded.config.limits.neighbours as usize);
+        let gateway = Self {
+            path: path.to_owned(),
+            loaded,
+            running,
+            observer,
+            keeper,
+            gathered: Changes::NONE,
+            gathering_since: None,
+            watched_at: Time::ZERO,
+            renewed_at: Time::ZERO,
+            keep_at: Time::ZERO,
+            resolved,
+            resolve_into,
+            routes_wanted,
+        };
+        gateway.resolve_names();
+        Ok(gateway)
+    }
+
+    /// Starts the control socket and the metrics endpoint.
+    fn serve(&self) -> Result<(Server, Option<Server>)> {
+        let telemetry = &self.loaded.config.telemetry;
+        let security = &self.loaded.config.security;
+        let control = socket::serve(&telemetry.control_socket, security, Arc::clone(&self.observer))?;
+        let metrics = http::serve(&telemetry.listen, Arc::clone(&self.observer) as Arc<dyn http::Health>)?;
+        Ok((control, metrics))
+    }
+
+    /// Waits until something is to be done.
+    fn wait(&self, signals: &[&UnixStream]) {
+        self.running.sleeper.announce();
+        if self.running.events.iter().all(|events| events.is_empty()) {
+            let mut waits: Vec<PollFd<'_>> = signals
+                .iter()
+                .map(|signal| PollFd::from_borrowed_fd(signal.as_fd(), PollFlags::IN))
+                .collect();
+            waits.push(PollFd::from_borrowed_fd(self.running.mirror.as_fd(), PollFlags::IN));
+            waits.push(PollFd::from_borrowed_fd(self.running.sleeper.as_fd(), PollFlags::IN));
+            let limit = if self.gathering_since.is_some() { GATHER } else { WATCH_EVERY };
+            let limit = Timespec { tv_sec: 0, tv_nsec: i64::from(limit.subsec_nanos()) };
+            // Interrupted or not: the loop looks at everything again.
+            let _ = poll(&mut waits, Some(&limit));
+        }
+        self.running.sleeper.awake();
+    }
+
+    /// One turn of the loop.
+    ///
+    /// # Errors
+    /// Something that must live has died.
+    fn turn(&mut self, now: Time) -> Result<()> {
+        self.follow_kernel(now)?;
+        self.take_events(now);
+        self.take_resolved();
+        while let Ok(reply) = self.routes_wanted.try_recv() {
+            // Whoever asked may have gone.
+            let _ = reply.send(self.running.maker.routes());
+        }
+        self.keep_neighbours(now);
+        if now.since(self.watched_at) >= WATCH_EVERY {
+            self.watched_at = now;
+            self.watch(now)?;
+        }
+        if now.since(self.renewed_at) >= RENEW_EVERY {
+            self.renewed_at = now;
+            self.renew();
+        }
+        Ok(())
+    }
+
+    /// Reads the kernel's reports; after a short gathering time a new snapshot shows them.
+    fn follow_kernel(&mut self, now: Time) -> Result<()> {
+        let changes = self.running.mirror.process().context("the kernel's tables cannot be followed")?;
+        if changes.contains(Changes::OVERRUN) {
+            warn!("the kernel's reports came faster than they were read; all tables were read again");
+        }
+        if !changes.is_empty() {
+            self.gathered |= changes;
+            self.gathering_since.get_or_insert(now);
+        }
+        if self.gathering_since.is_some_and(|since| now.since(since) >= GATHER) {
+            self.gathering_since = None;
+            let changes = std::mem::replace(&mut self.gathered, Changes::NONE);
+            let tables = self.running.mirror.tables();
+            if self.running.maker.take_kernel(tables, changes, &self.loaded.config)? {
+                if changes.intersects(Changes::ADDRESSES | Changes::ROUTES) {
+                    self.running.steer(&self.loaded.config)?;
+                }
+                self.publish();
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes a snapshot of the present parts.
+    pub(super) fn publish(&mut self) {
+        let snapshot = self.running.maker.make();
+        self.running.publisher.publish(snapshot);
+        let current = self.running.publisher.current();
+        self.observer.renew(|view| view.snapshot = current);
+    }
+
+    fn take_events(&mut self, now: Time) {
+        let numbers = self.running.maker.numbers();
+        let ifindex = |interface| numbers.iter().find(|(_, id)| **id == interface).map(|(index, _)| *index);
+        for events in &mut self.running.events {
+            while let Ok(event) = events.pop() {
+                match event {
+                    ControlEvent::NeighbourMissing(interface, address)
+                    | ControlEvent::NeighbourUsed(interface, address) => {
+                        if let Some(ifindex) = ifindex(interface) {
+                            // A full table is counted by the keeper and shown with the neighbours.
+                            let _ = self.keeper.used((ifindex, address), now);
+                            self.keep_at = now;
+                        }
+                    }
+                    // The membership host that reads them is not part of this build; the count remains.
+                    ControlEvent::ApplicationMessage(_) => {}
+                }
+            }
+        }
+    }
+
+    fn keep_neighbours(&mut self, now: Time) {
+        if now < self.keep_at {
+            return;
+        }
+        let mut asks = Vec::new();
+        let tables = self.running.mirror.tables();
+        let state = |(ifindex, address)| tables.neighbour(ifindex, address).map(|neighbour| neighbour.state);
+        self.keep_at = self.keeper.poll(now, state, &mut asks);
+        for (ifindex, address) in asks {
+            if let Err(error) = self.running.kernel.ask_neighbour(ifindex, address) {
+                warn!(%address, %error, "the kernel does not look for the neighbour");
+            }
+        }
+    }
+
+    /// Asks for the addresses of the endpoints that are names, away from this thread.
+    pub(super) fn resolve_names(&self) {
+        resolver::resolve(self.running.registry.names_to_resolve(), &self.resolve_into);
+    }
+
+    fn take_resolved(&mut self) {
+        while let Ok(resolver::Resolved { peer, name, address }) = self.resolved.try_recv() {
+            info!(%name, %address, "resolved");
+            if let Some(client) = &self.running.client {
+                // The thread's death is noticed by the watch.
+                let _ = client.set_endpoint(peer, Endpoint::configured(address));
+            }
+        }
+    }
+
+    /// Makes sure that every thread lives.
+    fn watch(&self, now: Time) -> Result<()> {
+        // Earlier than the steering program gives up on a worker, so that both act within the same second.
+        let patience = self.observer.heartbeat_timeout * 3 / 4;
+        for (number, worker) in self.running.workers.iter().enumerate() {
+            if worker.thread.is_finished() {
+                bail!("worker {number} has died");
+            }
+            let silent = now.since(worker.shared.last_beat());
+            if silent >= patience {
+                bail!("worker {number} has been silent for {} ms", silent.as_millis());
+            }
+        }
+        for helper in &self.running.helpers {
+            if helper.thread.is_finished() {
+                bail!("the thread {} has died", helper.name);
+            }
+        }
+        Ok(())
+    }
+
+    fn renew(&mut self) {
+        self.running.publisher.collect();
+        let (devices, exits) = (devices(&self.running), exits(&self.running));
+        self.observer.renew(|view| {
+            view.devices = devices;
+            view.exits = exits;
+        });
+    }
+
+    fn reload(&mut self) {
+        let outcome = reload::reload(self, &self.path.clone());
+        match &outcome {
+            Ok(message) => info!("reloaded: {message}"),
+            Err(refusal) => warn!("reload refused, nothing has changed: {refusal:#}"),
+        }
+        let reload = api::Reload {
+            at_unix: unix_now(),
+            applied: outcome.is_ok(),
+            message: outcome.unwrap_or_else(|refusal| format!("{refusal:#}")),
+        };
+        let peers: Vec<_> = self.running.registry.iter().cloned().collect();
+        let loaded = Arc::clone(&self.loaded);
+        self.observer.renew(|view| {
+            view.reload = Some(reload);
+            view.peers = peers;
+            view.loaded = loaded;
+        });
+    }
+
+    /// Ends the gateway: transit stops, the program goes, then the workers, then their sockets.
+    fn end(self) {
+        let Running { mut steering, held, workers, helpers, stop, .. } = self.running;
+        if let Err(error) = steering.enable(false) {
+            warn!(%error, "steering cannot be disabled");
+        }
+        drop(held);
+        stop.store(true, Ordering::Relaxed);
+        for worker in &workers {
+            worker.shared.stop.store(true, Ordering::Relaxed);
+            worker.waker.wake();
+        }
+        for helper in &helpers {
+            helper.waker.wake();
+        }
+        let deadline = Monotonic.now() + END_WITHIN;
+        let all_done = || {
+            workers.iter().all(|worker| worker.thread.is_finished())
+                && helpers.iter().all(|helper| helper.thread.is_finished())
+        };
+        while !all_done() && Monotonic.now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        for worker in workers.into_iter().filter(|worker| worker.thread.is_finished()) {
+            // What a dead worker had to say was said by the watch.
+            drop(worker.thread.join());
+        }
+    }
+}
+
+/// A stream that becomes readable when `number` arrives.
+fn signal(number: i32) -> Result<UnixStream> {
+    let (reader, writer) = UnixStream::pair()?;
+    reader.set_nonblocking(true)?;
+    signal_hook::low_level::pipe::register(number, writer)
+        .with_context(|| format!("signal {number} cannot be caught"))?;
+    Ok(reader)
+}
+
+/// Whether the signal has arrived since the last time.
+fn arrived(signal: &mut UnixStream) -> bool {
+    let mut bytes = [0; 16];
+    signal.read(&mut bytes).is_ok_and(|count| count > 0)
+}
+
+fn devices(running: &Running) -> Vec<DeviceView> {
+    let held = running.held.iter().zip(&running.zero_copy);
+    let links = link_statistics::read();
+    held.map(|(held, &zero_copy)| DeviceView {
+        found: held.found.clone(),
+        mode: held.attachment.mode().to_string(),
+        zero_copy,
+        stepped_down: held.stepped_down.clone(),
+        program_id: ebpf::attached(held.found.ifindex).ok().flatten().map(|attached| attached.program),
+        link: links.get(&held.found.name).copied().unwrap_or_default(),
+        link_up: running.mirror.tables().link(held.found.ifindex).is_some_and(|link| link.up && link.carrier),
+    })
+    .collect()
+}
+
+fn exits(running: &Running) -> Vec<(&'static str, u64)> {
+    let counters = running.steering.counters();
+    counters.map_or_else(|_| Vec::new(), |counters| counters.iter().map(|(exit, count)| (exit.name(), count)).collect())
+}

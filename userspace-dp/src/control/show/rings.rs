@@ -1,0 +1,102 @@
+//! `show rings`: how full the rings are, and whether every frame is accounted for.
+
+use io::{Census, PortStatistics};
+
+use super::taken_at;
+use crate::api::{FrameState, Handoff, Queue, RingLevel, Rings, WorkerFrames, XdpStatistics};
+use crate::control::observer::{Observer, View};
+use crate::runtime::shared::WorkerReport;
+
+pub(super) fn rings(observer: &Observer) -> Rings {
+    let view = observer.view();
+    let reports = observer.reports();
+    let mut queues = Vec::new();
+    let mut frames = Vec::new();
+    for (worker, report) in reports.iter().enumerate() {
+        let Some(report) = report else { continue };
+        queues.extend(queue_rows(worker as u32, report, &view));
+        frames.push(frame_row(worker as u32, report, observer));
+    }
+    Rings { taken_at_unix: taken_at(), queues, frames, handoffs: handoffs(&reports) }
+}
+
+fn queue_rows(worker: u32, report: &WorkerReport, view: &View) -> Vec<Queue> {
+    let row = |queue: &crate::runtime::shared::QueueReport| {
+        let device = view.devices.get(usize::from(queue.port.0));
+        let configured = view.loaded.config.interface.get(usize::from(queue.port.0));
+        let size = |of: fn(&config::Interface) -> u32| configured.map_or(0, of);
+        let census = queue.census;
+        Queue {
+            worker,
+            interface: device.map(|device| device.found.name.clone()).unwrap_or_default(),
+            queue: queue.queue,
+            rx: level(census.receive, size(|interface| interface.rx_ring)),
+            tx: level(census.transmit, size(|interface| interface.tx_ring)),
+            fill: level(census.fill, size(|interface| interface.fill_ring)),
+            completion: level(census.completion, size(|interface| interface.completion_ring)),
+            kicks: queue.statistics.kicks,
+            xdp: xdp(&queue.statistics),
+        }
+    };
+    report.queues.iter().map(row).collect()
+}
+
+fn level(level: u64, size: u32) -> RingLevel {
+    RingLevel { level: u32::try_from(level).unwrap_or(u32::MAX), size }
+}
+
+fn xdp(statistics: &PortStatistics) -> XdpStatistics {
+    XdpStatistics {
+        rx_dropped: statistics.receive_dropped,
+        descs_refused: statistics.descriptors_refused,
+        rx_ring_full: statistics.receive_ring_full,
+        rx_fill_ring_empty_descs: statistics.fill_ring_empty,
+    }
+}
+
+fn frame_row(worker: u32, report: &WorkerReport, observer: &Observer) -> WorkerFrames {
+    let Census {
+        free, fill, receive_driver, receive, held, transmit, transmit_driver, completion, recycle, retired, lost,
+    } = report.census;
+    let states = [
+        ("free", free),
+        ("fill", fill),
+        ("rx-driver", receive_driver),
+        ("rx", receive),
+        ("held", held),
+        ("tx", transmit),
+        ("tx-driver", transmit_driver),
+        ("completion", completion),
+        ("recycle", recycle),
+        ("retired", retired),
+        ("lost", lost),
+        ("lent", report.lent),
+    ];
+    // Frames of others that this worker has in hand count here; its own that others have in hand are lent.
+    let given = observer.workers.get(worker as usize).map_or(0, |watched| watched.frames);
+    let total = given + report.borrowed;
+    let counted: u64 = states.iter().map(|(_, frames)| frames).sum();
+    WorkerFrames {
+        worker,
+        states: states.map(|(state, frames)| FrameState { state: state.into(), frames }).into(),
+        total,
+        sums_up: counted == total,
+    }
+}
+
+fn handoffs(reports: &[Option<WorkerReport>]) -> Vec<Handoff> {
+    let mut rows = Vec::new();
+    for (from, report) in reports.iter().enumerate() {
+        let Some(report) = report else { continue };
+        for (to, link) in report.handoffs.iter().enumerate().filter(|(to, _)| *to != from) {
+            rows.push(Handoff {
+                from: from as u32,
+                to: to as u32,
+                frames: link.handed_over,
+                full: link.refused,
+                ring: level(link.waiting as u64, link.capacity as u32),
+            });
+        }
+    }
+    rows
+}

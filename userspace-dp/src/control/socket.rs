@@ -1,0 +1,92 @@
+//! The control socket: where `ringwall status` and `ringwall show` ask.
+//!
+//! A unix socket; each connection is one line of request and one line of reply (see [`crate::api`]), bounded in
+//! bytes and time, answered one after the other on a thread of its own. Who may ask is decided by the caller's user
+//! as the kernel tells it, not by the socket's file mode alone.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::listener::{Connection, Listener, Server};
+use super::observer::Observer;
+use super::show;
+use crate::api::{MAX_REQUEST, REQUEST_VERSION, RefusalKind, Reply, Request, Verb};
+
+/// How long a client may take to ask, or to take the answer.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+struct Answering {
+    observer: Arc<Observer>,
+    readers: Vec<u32>,
+    #[cfg_attr(not(debug_assertions), expect(dead_code, reason = "nothing can be changed so far"))]
+    changers: Vec<u32>,
+}
+
+/// Listens at `path` and answers from `observer` until the server is dropped.
+///
+/// # Errors
+/// The path cannot be used, or another gateway answers there.
+pub fn serve(path: &Path, security: &config::Security, observer: Arc<Observer>) -> Result<Server> {
+    let listener = Listener::unix(path).context("telemetry.control_socket")?;
+    let own = [0, rustix::process::geteuid().as_raw()];
+    let answering = Answering {
+        observer,
+        readers: [&own[..], &security.control_read_uids, &security.control_change_uids].concat(),
+        changers: [&own[..], &security.control_change_uids].concat(),
+    };
+    // A client that went away concerns nobody else.
+    let handle = move |connection| drop(answering.answer(connection));
+    Server::start("rw-control", listener, handle)
+}
+
+impl Answering {
+    fn answer(&self, mut connection: Connection) -> Result<()> {
+        connection.set_read_timeout(TIMEOUT)?;
+        connection.set_write_timeout(TIMEOUT)?;
+        let caller = connection.user();
+        let mut line = String::new();
+        let read = BufReader::new((&mut connection).take(MAX_REQUEST as u64)).read_line(&mut line);
+        let reply = match (read, caller) {
+            (Ok(_), Some(caller)) if line.ends_with('\n') => self.reply(&line, caller),
+            (Ok(_), None) => Reply::refusal(RefusalKind::NoPermission, "the kernel does not say who asks"),
+            (Ok(_) | Err(_), _) => Reply::refusal(
+                RefusalKind::BadRequest,
+                format!("a request is one line of at most {MAX_REQUEST} bytes within {TIMEOUT:?}"),
+            ),
+        };
+        let mut text = serde_json::to_string(&reply)?;
+        text.push('\n');
+        connection.write_all(text.as_bytes())?;
+        Ok(())
+    }
+
+    fn reply(&self, line: &str, caller: u32) -> Reply {
+        let request: Request = match serde_json::from_str(line) {
+            Ok(request) => request,
+            Err(error) => return Reply::refusal(RefusalKind::BadRequest, error.to_string()),
+        };
+        if request.v != REQUEST_VERSION {
+            let why = format!("request version {}; this gateway speaks {REQUEST_VERSION}", request.v);
+            return Reply::refusal(RefusalKind::BadRequest, why);
+        }
+        let allowed = match request.verb {
+            Verb::Status | Verb::Show { .. } => &self.readers,
+            #[cfg(debug_assertions)]
+            Verb::Fault { .. } => &self.changers,
+        };
+        if !allowed.contains(&caller) {
+            let why = format!("user {caller} may not ask this; see `security` in the configuration");
+            return Reply::refusal(RefusalKind::NoPermission, why);
+        }
+        match request.verb {
+            Verb::Status => show::status(&self.observer),
+            Verb::Show { what } => show::show(&self.observer, what),
+            #[cfg(debug_assertions)]
+            Verb::Fault { fault, worker } => show::put_fault(&self.observer, fault, worker),
+        }
+    }
+}
