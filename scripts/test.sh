@@ -44,7 +44,7 @@ run_tests() {
   cargo test --workspace --locked --no-fail-fast "${skip[@]}"
 }
 
-replay_corpora() { cargo test --manifest-path fuzz/Cargo.toml --target-dir target/fuzz; }
+replay_corpora() { cargo test --manifest-path fuzz/Cargo.toml --target-dir target; }
 
 documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked; }
 
