@@ -13,6 +13,23 @@
 #define SECTION(name) __attribute__((section(name), used))
 #define INLINE static inline __attribute__((always_inline))
 
+/*
+ * A function the verifier checks once, by itself: what it finds does not multiply with the paths
+ * of its callers. What it gets by pointer is plain memory to it, unlike its own stack (see KEY).
+ */
+#define SEPARATE __attribute__((noinline))
+
+/*
+ * A map key of four bytes in a word of eight. Kernels before 6.8 take each smaller store of a
+ * number to the stack for a saved register, and then let no process without CAP_PERFMON store to
+ * the other half of the word.
+ */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define KEY(value) ((__u64)(__u32)(value))
+#else
+#define KEY(value) ((__u64)(__u32)(value) << 32)
+#endif
+
 /* Map attributes travel as types in BTF: an integer is the length of an array type. */
 #define MAP_INTEGER(name, value) int(*name)[value]
 #define MAP_TYPE(name, value) __typeof__(value) *name

@@ -3,8 +3,9 @@
  * Reads Ethernet, VLAN tags, IPv4, IPv6 and the destination port out of a frame into a struct
  * packet, from which alone the decisions are made.
  *
- * Headers at a variable offset are copied by a helper. Pointers into the frame move by constants
- * only, and are compared with its end only: anything else the kernel allows no process without
+ * Headers at a variable offset are copied by a helper, pointers into the frame move by constants
+ * only and are compared with its end only, the one loop is unrolled, and the packet is filled by
+ * a separate function: so the program also verifies, on kernel 6.1, for a process without
  * CAP_PERFMON, which may not learn addresses, not even by speculation.
  */
 #ifndef RINGWALL_PACKET_H
@@ -29,19 +30,19 @@
 
 enum fragment { FRAGMENT_NONE, FRAGMENT_FIRST, FRAGMENT_LATER };
 
+/* The map keys of a packet as they are looked up, and what else the decisions need. */
 struct packet {
-	struct address6 source; /* IPv4 in word[0] */
-	struct address6 destination;
+	struct service_key service; /* destination; with an IPv4 address in word[0] */
+	struct prefix6 source; /* its start is a prefix4 for IPv4 */
+	struct vlan_key vlan;
 	__u32 network; /* offset of the IP header */
-	__u32 transport; /* offset of what follows the IP headers */
-	__u16 ether_type; /* network order */
-	__u16 outer_tag;
-	__u16 inner_tag;
-	__u8 protocol;
 	__u8 fragment; /* enum fragment */
 	__u8 group_destination; /* Ethernet multicast or broadcast */
 	__u8 neighbour_discovery; /* as RFC 4861 6.1 and 7.1 accept it */
+	__u8 unused;
 };
+SIZE_IS(struct packet, 56);
+OFFSET_IS(struct packet, vlan, 40);
 
 /* A parse step gives PARSED or the exit that ends the packet. */
 #define PARSED EXIT_COUNT
@@ -86,7 +87,7 @@ INLINE int is_unknown_tag(__u16 ether_type)
 }
 
 /* Reads the tag at `offset`; the EtherType becomes the one behind it. */
-INLINE int parse_tag(struct xdp_md *context, struct packet *packet, __u32 offset, __u16 *tag)
+INLINE int parse_tag(struct xdp_md *context, __u32 offset, __u16 *ether_type, __u16 *tag)
 {
 	struct {
 		__be16 control;
@@ -96,47 +97,60 @@ INLINE int parse_tag(struct xdp_md *context, struct packet *packet, __u32 offset
 	if (!locate(context, offset, header))
 		return 0;
 	*tag = TAG_PRESENT | (network16(header->control) & 0x0fff);
-	if (packet->ether_type == network16(ETH_P_8021AD))
+	if (*ether_type == network16(ETH_P_8021AD))
 		*tag |= TAG_SERVICE;
-	packet->ether_type = header->ether_type;
-	packet->network = offset + TAG_LENGTH;
+	*ether_type = header->ether_type;
 	return 1;
 }
 
-INLINE enum exit parse_ethernet(struct xdp_md *context, struct packet *packet)
+INLINE enum exit parse_ethernet(struct xdp_md *context, struct packet *packet, __u16 *ether_type)
 {
 	struct ethhdr *header;
 
 	if (!locate(context, 0, header))
 		return EXIT_frame_truncated;
 	packet->group_destination = header->h_dest[0] & 1;
-	packet->ether_type = header->h_proto;
 	packet->network = ETH_HLEN;
-	if (likely(!is_tag(packet->ether_type)))
+	packet->vlan.ifindex = context->ingress_ifindex;
+	*ether_type = header->h_proto;
+	if (likely(!is_tag(*ether_type)))
 		return PARSED;
-	if (!parse_tag(context, packet, ETH_HLEN, &packet->outer_tag))
+
+	packet->network = ETH_HLEN + TAG_LENGTH;
+	if (!parse_tag(context, ETH_HLEN, ether_type, &packet->vlan.outer))
 		return EXIT_frame_truncated;
-	if (likely(!is_tag(packet->ether_type))) {
+	if (likely(!is_tag(*ether_type))) {
 		/* A priority tag (VLAN 0) names no VLAN: the frame counts as untagged. */
-		if (packet->outer_tag == TAG_PRESENT)
-			packet->outer_tag = 0;
+		if (packet->vlan.outer == TAG_PRESENT)
+			packet->vlan.outer = 0;
 		return PARSED;
 	}
-	if (!parse_tag(context, packet, ETH_HLEN + TAG_LENGTH, &packet->inner_tag))
+	packet->network = ETH_HLEN + 2 * TAG_LENGTH;
+	if (!parse_tag(context, ETH_HLEN + TAG_LENGTH, ether_type, &packet->vlan.inner))
 		return EXIT_frame_truncated;
-	return is_tag(packet->ether_type) ? EXIT_vlan_unsupported : PARSED;
+	return is_tag(*ether_type) ? EXIT_vlan_unsupported : PARSED;
 }
 
-INLINE int has_ports(const struct packet *packet)
-{
-	return packet->protocol == IPPROTO_UDP || packet->protocol == IPPROTO_TCP;
-}
+struct ports {
+	__be16 source;
+	__be16 destination;
+};
 
-/* What follows the IP headers starts at `offset`; they say it has `length` bytes. */
-INLINE enum exit check_transport(struct packet *packet, __u32 offset, __u32 length)
+/*
+ * What follows the IP headers starts at `offset`, which is `behind` the Ethernet header unless
+ * there are options; the IP headers say it has `length` bytes.
+ */
+INLINE enum exit parse_transport(struct xdp_md *context, struct packet *packet, __u32 offset,
+				 __u32 length, const __u32 behind)
 {
-	packet->transport = offset;
-	return has_ports(packet) && length < 4 ? EXIT_transport_truncated : PARSED;
+	struct ports ports;
+
+	if (packet->service.protocol != IPPROTO_UDP && packet->service.protocol != IPPROTO_TCP)
+		return PARSED;
+	if (length < sizeof(ports) || !load_behind(context, offset, behind, &ports))
+		return EXIT_transport_truncated;
+	packet->service.port = ports.destination;
+	return PARSED;
 }
 
 INLINE enum exit parse_ipv4(struct xdp_md *context, struct packet *packet)
@@ -152,17 +166,19 @@ INLINE enum exit parse_ipv4(struct xdp_md *context, struct packet *packet)
 	if (header.version != 4 || header_length < sizeof(header) ||
 	    total_length < header_length || packet->network + total_length > frame_length(context))
 		return EXIT_ipv4_malformed;
-	packet->source.word[0] = header.saddr;
-	packet->destination.word[0] = header.daddr;
-	packet->protocol = header.protocol;
+	packet->source.length = 32;
+	packet->source.address.word[0] = header.saddr;
+	packet->service.address.word[0] = header.daddr;
+	packet->service.protocol = header.protocol;
+	packet->service.family = 4;
 	fragment = network16(header.frag_off);
 	if (fragment & 0x1fff) {
 		packet->fragment = FRAGMENT_LATER;
 		return PARSED;
 	}
 	packet->fragment = fragment & 0x2000 ? FRAGMENT_FIRST : FRAGMENT_NONE;
-	return check_transport(packet, packet->network + header_length,
-			       total_length - header_length);
+	return parse_transport(context, packet, packet->network + header_length,
+			       total_length - header_length, sizeof(header));
 }
 
 INLINE int is_extension(__u8 protocol)
@@ -188,7 +204,7 @@ INLINE int is_neighbour_discovery(struct xdp_md *context, const struct packet *p
 {
 	__u8 type;
 
-	if (packet->protocol != IPPROTO_ICMPV6 || packet->fragment != FRAGMENT_NONE)
+	if (packet->service.protocol != IPPROTO_ICMPV6 || packet->fragment != FRAGMENT_NONE)
 		return 0;
 	if (hop_limit != 255 || length < sizeof(type) || !load(context, offset, &type))
 		return 0;
@@ -218,43 +234,70 @@ INLINE __u32 extension_length(__u8 protocol, const struct extension *extension)
  */
 INLINE enum exit parse_ipv6(struct xdp_md *context, struct packet *packet)
 {
-	__u32 limit, position = sizeof(struct ipv6hdr);
+	__u32 limit, position = sizeof(struct ipv6hdr), network = packet->network;
 	struct ipv6hdr header;
+	__u8 protocol;
 
-	if (!load_behind(context, packet->network, 0, &header))
+	if (!load_behind(context, network, 0, &header))
 		return EXIT_ipv6_malformed;
 	limit = position + network16(header.payload_len);
-	if (header.version != 6 || packet->network + limit > frame_length(context))
+	if (header.version != 6 || network + limit > frame_length(context))
 		return EXIT_ipv6_malformed;
-	__builtin_memcpy(&packet->source, &header.saddr, sizeof(packet->source));
-	__builtin_memcpy(&packet->destination, &header.daddr, sizeof(packet->destination));
-	packet->protocol = header.nexthdr;
+	packet->source.length = 128;
+	__builtin_memcpy(&packet->source.address, &header.saddr, sizeof(struct address6));
+	__builtin_memcpy(&packet->service.address, &header.daddr, sizeof(struct address6));
+	packet->service.family = 6;
+	protocol = header.nexthdr;
 
-	for (int walked = 0; is_extension(packet->protocol); walked++) {
+#pragma clang loop unroll(full)
+	for (int walked = 0; is_extension(protocol); walked++) {
 		struct extension extension;
 
 		if (walked == EXTENSION_HEADERS)
 			return EXIT_extension_chain;
 		/* No extension header is shorter than eight bytes. */
 		if (position + sizeof(extension) > limit ||
-		    !load(context, packet->network + position, &extension))
+		    !load(context, network + position, &extension))
 			return EXIT_ipv6_malformed;
-		position += extension_length(packet->protocol, &extension);
+		position += extension_length(protocol, &extension);
 		if (position > limit)
 			return EXIT_ipv6_malformed;
-		if (packet->protocol == IPPROTO_FRAGMENT) {
-			packet->fragment = extension.fragment & network16(0xfff8) ?
-						   FRAGMENT_LATER :
-						   FRAGMENT_FIRST;
+		if (protocol == IPPROTO_FRAGMENT) {
+			packet->fragment = FRAGMENT_FIRST;
+			if (extension.fragment & network16(0xfff8)) {
+				/* What follows is payload, not headers. */
+				packet->fragment = FRAGMENT_LATER;
+				packet->service.protocol = extension.next;
+				return PARSED;
+			}
 		}
-		packet->protocol = extension.next;
-		/* What follows in a later fragment is payload, not headers. */
-		if (packet->fragment == FRAGMENT_LATER)
-			return PARSED;
+		protocol = extension.next;
 	}
+	packet->service.protocol = protocol;
 	packet->neighbour_discovery = is_neighbour_discovery(
-		context, packet, header.hop_limit, packet->network + position, limit - position);
-	return check_transport(packet, packet->network + position, limit - position);
+		context, packet, header.hop_limit, network + position, limit - position);
+	return parse_transport(context, packet, network + position, limit - position,
+			       sizeof(header));
+}
+
+/* Fills a zeroed packet. Gives PARSED for IP, else the exit the frame takes. */
+SEPARATE int parse(struct xdp_md *context, struct packet *packet)
+{
+	__u16 ether_type;
+	enum exit exit;
+
+	if (!packet)
+		return EXIT_frame_truncated;
+	exit = parse_ethernet(context, packet, &ether_type);
+	if (exit != PARSED)
+		return exit;
+	if (ether_type == network16(ETH_P_IP))
+		return parse_ipv4(context, packet);
+	if (ether_type == network16(ETH_P_IPV6))
+		return parse_ipv6(context, packet);
+	if (ether_type == network16(ETH_P_ARP))
+		return EXIT_arp;
+	return is_unknown_tag(ether_type) ? EXIT_vlan_unsupported : EXIT_non_ip;
 }
 
 #endif

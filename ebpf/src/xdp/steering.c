@@ -25,24 +25,17 @@ INLINE enum exit failed(enum kind kind, const struct control *settings, enum exi
 }
 
 /* Frames of a VLAN that the configuration does not name have no zone, so no policy. */
-INLINE int vlan_is_registered(struct xdp_md *context, struct packet *packet,
-			      const struct port *port)
+INLINE int vlan_is_registered(const struct packet *packet, const struct port *port)
 {
-	struct vlan_key key = {
-		.ifindex = context->ingress_ifindex,
-		.outer = packet->outer_tag,
-		.inner = packet->inner_tag,
-	};
-
-	if (!packet->outer_tag)
+	if (!packet->vlan.outer)
 		return port->flags & PORT_UNTAGGED;
-	return map_lookup(&vlans, &key) != 0;
+	return map_lookup(&vlans, &packet->vlan) != 0;
 }
 
 INLINE int is_alive(__u32 worker, const struct control *settings)
 {
-	struct heartbeat *heartbeat = map_lookup(&heartbeats, &worker);
-	__u64 last;
+	__u64 key = KEY(worker), last;
+	struct heartbeat *heartbeat = map_lookup(&heartbeats, &key);
 
 	if (!heartbeat)
 		return 0;
@@ -52,18 +45,19 @@ INLINE int is_alive(__u32 worker, const struct control *settings)
 }
 
 /* Hands the frame to the socket of its queue, or says why not. */
-INLINE enum exit steer(struct xdp_md *context, struct packet *packet, const struct port *port,
-		       const struct control *settings, enum kind kind)
+INLINE enum exit steer(struct xdp_md *context, const struct packet *packet,
+		       const struct port *port, const struct control *settings, enum kind kind)
 {
 	__u32 queue = context->rx_queue_index, number = port->first_slot + queue;
+	__u64 key = KEY(number);
 	struct slot *slot;
 
-	if (!vlan_is_registered(context, packet, port))
+	if (!vlan_is_registered(packet, port))
 		return EXIT_vlan_unregistered;
 	if (!settings->enabled)
 		return failed(kind, settings, EXIT_tunnel_disabled, EXIT_transit_disabled,
 			      EXIT_transit_disabled_passed);
-	slot = queue < port->queues ? map_lookup(&slots, &number) : 0;
+	slot = queue < port->queues ? map_lookup(&slots, &key) : 0;
 	if (!slot || !slot->worker_plus_one)
 		return failed(kind, settings, EXIT_tunnel_no_socket, EXIT_transit_no_socket,
 			      EXIT_transit_no_socket_passed);
@@ -78,29 +72,12 @@ INLINE enum exit steer(struct xdp_md *context, struct packet *packet, const stru
 }
 
 /* A packet to an address of this host: for a tunnel endpoint, or for the kernel. */
-INLINE enum exit deliver(struct xdp_md *context, struct packet *packet, __u8 family,
-			 enum kind *kind)
+INLINE enum exit deliver(const struct packet *packet, enum kind *kind)
 {
-	struct service_key service = {
-		.address = packet->destination,
-		.protocol = packet->protocol,
-		.family = family,
-	};
-	const __u32 behind = family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
-	struct {
-		__be16 source;
-		__be16 destination;
-	} ports;
-
 	/* Without its first fragment a datagram has no port to decide by. */
 	if (packet->fragment == FRAGMENT_LATER)
 		return EXIT_local_fragment;
-	if (has_ports(packet)) {
-		if (!load_behind(context, packet->transport, behind, &ports))
-			return EXIT_transport_truncated;
-		service.port = ports.destination;
-	}
-	if (!map_lookup(&services, &service))
+	if (!map_lookup(&services, &packet->service))
 		return EXIT_local;
 	*kind = KIND_TUNNEL;
 	return STEER;
@@ -111,50 +88,48 @@ INLINE int is_blocked(const struct block *block)
 	return block && block->until_ns && coarse_clock_ns() < block->until_ns;
 }
 
-INLINE enum exit decide_ipv4(struct xdp_md *context, struct packet *packet,
-			     const struct control *settings, enum kind *kind)
+INLINE enum exit decide_ipv4(const struct packet *packet, const struct control *settings,
+			     enum kind *kind)
 {
-	struct prefix4 source = { .length = 32, .address = packet->source.word[0] };
-	__u32 destination = packet->destination.word[0];
+	__u32 destination = packet->service.address.word[0];
 
-	if (settings->blocks & BLOCKS_IPV4 && is_blocked(map_lookup(&blocked4, &source)))
+	if (settings->blocks & BLOCKS_IPV4 && is_blocked(map_lookup(&blocked4, &packet->source)))
 		return EXIT_blocked;
 	if ((destination & network32(0xf0000000)) == network32(0xe0000000))
 		return EXIT_multicast;
 	if (packet->group_destination || destination == 0xffffffff)
 		return EXIT_broadcast;
-	if (map_lookup(&local4, &destination))
-		return deliver(context, packet, 4, kind);
+	if (map_lookup(&local4, &packet->service.address))
+		return deliver(packet, kind);
 	return STEER;
 }
 
-INLINE enum exit decide_ipv6(struct xdp_md *context, struct packet *packet,
-			     const struct control *settings, enum kind *kind)
+INLINE enum exit decide_ipv6(const struct packet *packet, const struct control *settings,
+			     enum kind *kind)
 {
-	struct prefix6 source = { .length = 128, .address = packet->source };
-	__u32 head = packet->destination.word[0];
+	__u32 head = packet->service.address.word[0];
 	int multicast = (head & network32(0xff000000)) == network32(0xff000000);
 	int link_local = (head & network32(0xffc00000)) == network32(0xfe800000);
 
 	/* Before the block list: without neighbours a block would cut off the link itself. */
 	if (packet->neighbour_discovery &&
-	    (multicast || link_local || map_lookup(&local6, &packet->destination)))
+	    (multicast || link_local || map_lookup(&local6, &packet->service.address)))
 		return EXIT_neighbour_discovery;
-	if (settings->blocks & BLOCKS_IPV6 && is_blocked(map_lookup(&blocked6, &source)))
+	if (settings->blocks & BLOCKS_IPV6 && is_blocked(map_lookup(&blocked6, &packet->source)))
 		return EXIT_blocked;
 	if (multicast)
 		return EXIT_multicast;
 	if (packet->group_destination)
 		return EXIT_broadcast;
-	if (map_lookup(&local6, &packet->destination))
-		return deliver(context, packet, 6, kind);
+	if (map_lookup(&local6, &packet->service.address))
+		return deliver(packet, kind);
 	return link_local ? EXIT_link_local : STEER;
 }
 
 INLINE enum exit decide(struct xdp_md *context)
 {
 	struct packet packet = {};
-	__u32 ifindex = context->ingress_ifindex, zero = 0;
+	__u64 ifindex = KEY(context->ingress_ifindex), zero = 0;
 	const struct port *port = map_lookup(&ports, &ifindex);
 	const struct control *settings = map_lookup(&control, &zero);
 	enum kind kind = KIND_TRANSIT;
@@ -163,30 +138,20 @@ INLINE enum exit decide(struct xdp_md *context)
 	/* Before any parse: what such an interface carries may not even be Ethernet. */
 	if (!port || !settings)
 		return EXIT_port_unregistered;
-	exit = parse_ethernet(context, &packet);
+	exit = parse(context, &packet);
 	if (exit != PARSED)
 		return exit;
-	if (packet.ether_type == network16(ETH_P_IP)) {
-		exit = parse_ipv4(context, &packet);
-		if (exit == PARSED)
-			exit = decide_ipv4(context, &packet, settings, &kind);
-	} else if (packet.ether_type == network16(ETH_P_IPV6)) {
-		exit = parse_ipv6(context, &packet);
-		if (exit == PARSED)
-			exit = decide_ipv6(context, &packet, settings, &kind);
-	} else if (packet.ether_type == network16(ETH_P_ARP)) {
-		exit = EXIT_arp;
-	} else {
-		exit = is_unknown_tag(packet.ether_type) ? EXIT_vlan_unsupported : EXIT_non_ip;
-	}
+	if (packet.service.family == 4)
+		exit = decide_ipv4(&packet, settings, &kind);
+	else
+		exit = decide_ipv6(&packet, settings, &kind);
 	return exit == STEER ? steer(context, &packet, port, settings, kind) : exit;
 }
 
 INLINE int run(struct xdp_md *context)
 {
 	enum exit exit = decide(context);
-	__u32 index = exit;
-	__u64 *count = map_lookup(&exits, &index);
+	__u64 key = KEY(exit), *count = map_lookup(&exits, &key);
 
 	if (count)
 		*count += 1;
