@@ -7,6 +7,7 @@
 //!
 //! It never asks for a permanent entry, since the kernel would take it for a dynamic one from then on. It never
 //! asks more often than the limits below, however many destinations a scan touches.
+#![forbid(unsafe_code)]
 
 use core::net::IpAddr;
 use core::time::Duration;

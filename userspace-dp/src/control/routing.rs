@@ -13,6 +13,7 @@
 //!
 //! A few changed routes of the last table, which is where routing daemons work, are compiled by themselves; after
 //! any other change all tables are compiled, and what comes out different is taken over.
+#![forbid(unsafe_code)]
 
 mod flatten;
 mod locals;

@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use super::decode::decode;
 use super::error::Error;
-use super::message::Request;
+use super::message::{Malformed, Request, attributes, number, split};
 use super::model::{Address, Changes, Link, Neighbour, Route, TABLE_LOCAL, TABLE_MAIN};
 use super::socket::{Asker, Dump, Listener, Message, Read};
 use super::tables::{Applied, Tables, Update};
@@ -157,6 +157,24 @@ impl Mirror {
         self.tables.neighbours()
     }
 
+    /// How many routing rules (`ip rule`) there are besides the kernel's own three. Workers do not follow them: they
+    /// look destinations up in the mirrored tables only.
+    pub fn routing_rules(&mut self) -> Result<usize, Error> {
+        let mut rules = 0;
+        for family in [AF_INET, AF_INET6] {
+            self.asker.dump(
+                dump_request(RTM_GETRULE, family),
+                "list routing rules",
+                |message| {
+                    let of_kernel = message.kind == RTM_NEWRULE
+                        && is_rule_of_kernel(message.payload).unwrap_or(false);
+                    rules += usize::from(!of_kernel);
+                },
+            )?;
+        }
+        Ok(rules)
+    }
+
     /// What happened so far.
     pub const fn statistics(&self) -> MirrorStatistics {
         self.statistics
@@ -293,10 +311,32 @@ fn dump_request(kind: u16, family: u8) -> Request {
     fixed[0] = family;
     match kind {
         RTM_GETLINK => request.fixed(&fixed).number(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS),
-        RTM_GETROUTE | RTM_GETNEIGH => request.fixed(&fixed[..12]),
+        RTM_GETROUTE | RTM_GETNEIGH | RTM_GETRULE => request.fixed(&fixed[..12]),
         _ => request.fixed(&fixed[..8]),
     }
 }
+
+/// `struct fib_rule_hdr`: family, destination and source length, tos, table, 2 reserved, action, flags (4).
+fn is_rule_of_kernel(payload: &[u8]) -> Result<bool, Malformed> {
+    let (&[_, to, from, tos, table, _, _, action, ..], rest) = split::<12>(payload)?;
+    let (mut priority, mut table) = (0, u32::from(table));
+    let mut selectors = u32::from(to) + u32::from(from) + u32::from(tos);
+    attributes(rest, |kind, value| {
+        match kind {
+            FRA_PRIORITY => priority = number(value)?,
+            FRA_TABLE => table = number(value)?,
+            // By source, destination, interface or mark.
+            FRA_DST..=FRA_IIFNAME | FRA_FWMARK | FRA_OIFNAME => selectors += 1,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let own = [(0, TABLE_LOCAL), (32766, TABLE_MAIN), (32767, TABLE_DEFAULT)];
+    Ok(action == FR_ACT_TO_TBL && selectors == 0 && own.contains(&(priority, table)))
+}
+
+/// Consulted after the main table; empty unless an operator fills it.
+const TABLE_DEFAULT: u32 = 253;
 
 #[cfg(test)]
 mod tests;

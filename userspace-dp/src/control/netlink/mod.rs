@@ -6,6 +6,7 @@
 //!
 //! Called by the control thread only. Never on the packet path; never creates, changes or removes what somebody
 //! else made. Standards: `netlink(7)`, `rtnetlink(7)`, RFC 3549.
+#![forbid(unsafe_code)]
 
 mod actions;
 mod decode;

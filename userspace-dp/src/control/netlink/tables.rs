@@ -167,9 +167,8 @@ impl Tables {
         if before.as_ref().is_none_or(|before| (before.up, before.carrier) != (up, link.carrier)) {
             self.journal.everything();
         }
-        let in_doubt = before
-            .as_ref()
-            .is_some_and(|before| (before.up && !up) || (before.up && before.master != master));
+        let in_doubt =
+            before.as_ref().is_some_and(|before| before.up && (!up || before.master != master));
         Applied {
             routes_in_doubt: in_doubt,
             ..Applied::changed(Changes::LINKS, before != Some(link))

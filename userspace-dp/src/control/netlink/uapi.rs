@@ -32,6 +32,8 @@ pub(super) const RTM_GETROUTE: u16 = 26;
 pub(super) const RTM_NEWNEIGH: u16 = 28;
 pub(super) const RTM_DELNEIGH: u16 = 29;
 pub(super) const RTM_GETNEIGH: u16 = 30;
+pub(super) const RTM_NEWRULE: u16 = 32;
+pub(super) const RTM_GETRULE: u16 = 34;
 pub(super) const RTM_NEWNEXTHOP: u16 = 104;
 pub(super) const RTM_DELNEXTHOP: u16 = 105;
 pub(super) const RTM_GETNEXTHOP: u16 = 106;
@@ -116,6 +118,14 @@ pub(super) const RTN_BLACKHOLE: u8 = 6;
 pub(super) const RTN_UNREACHABLE: u8 = 7;
 pub(super) const RTN_PROHIBIT: u8 = 8;
 pub(super) const RTN_THROW: u8 = 9;
+
+pub(super) const FRA_DST: u16 = 1;
+pub(super) const FRA_IIFNAME: u16 = 3;
+pub(super) const FRA_FWMARK: u16 = 10;
+pub(super) const FRA_OIFNAME: u16 = 17;
+pub(super) const FRA_PRIORITY: u16 = 6;
+pub(super) const FRA_TABLE: u16 = 15;
+pub(super) const FR_ACT_TO_TBL: u8 = 1;
 
 pub(super) const NDA_DST: u16 = 1;
 pub(super) const NDA_LLADDR: u16 = 2;

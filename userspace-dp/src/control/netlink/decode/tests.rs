@@ -19,6 +19,11 @@ use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 
+use core::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::super::model::{Hop, Nexthop, NexthopTarget, Route, RouteKind};
 use super::*;
 
 fn bytes(message: &impl Emitable) -> Vec<u8> {

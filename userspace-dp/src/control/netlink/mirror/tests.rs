@@ -317,6 +317,18 @@ fn tables_that_were_not_asked_for_are_not_mirrored() {
 }
 
 #[test]
+fn routing_rules_that_workers_do_not_follow_are_counted() {
+    inside(|lab| {
+        let mut mirror = open();
+        assert_eq!(mirror.routing_rules().expect("netlink works"), 0);
+        lab.ip("rule add from 10.0.0.0/8 lookup 100");
+        lab.ip("-6 rule add fwmark 7 lookup 100");
+        lab.ip("rule add priority 32766 iif lo lookup main");
+        assert_eq!(mirror.routing_rules().expect("netlink works"), 3);
+    });
+}
+
+#[test]
 fn a_neighbour_that_is_resolved_shows_with_its_address() {
     inside(|lab| {
         let index = lab.cable();

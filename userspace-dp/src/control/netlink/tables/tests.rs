@@ -118,7 +118,8 @@ fn a_removal_nobody_expected_puts_the_routes_in_doubt() {
 fn ipv6_hops_join_and_leave_a_multipath_route() {
     let mut tables = Tables::new();
     let [one, two] = ["fd00::2", "fd00::3"].map(|gateway| hop(1, gateway));
-    let _ = put(&mut tables, &route("2001:db8::/32", &[one.clone()]), Placement::Prepend);
+    let _ =
+        put(&mut tables, &route("2001:db8::/32", core::slice::from_ref(&one)), Placement::Prepend);
     // The kernel tells all of the route, the newcomer first.
     let both = route("2001:db8::/32", &[two.clone(), one.clone()]);
     let _ = put(&mut tables, &both, Placement::Append);
