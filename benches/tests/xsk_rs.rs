@@ -37,7 +37,7 @@ fn station(device: &str) -> Station<AfXdpPort> {
 fn xsk_rs_receives_what_we_send() {
     in_namespace(|| {
         veth("near", "far", 1500);
-        let mut peer = Peer::open("far", 0, 1024);
+        let mut peer = Peer::open("far", 0, 1024, 2048);
         // SAFETY: all frames are in our hands.
         assert_eq!(unsafe { peer.fill.produce(&peer.frames) }, 1024);
         let steering = Steering::attach("far", Attached::Native, false);
@@ -72,7 +72,7 @@ fn xsk_rs_receives_what_we_send() {
 fn we_receive_what_xsk_rs_sends() {
     in_namespace(|| {
         veth("near", "far", 1500);
-        let mut peer = Peer::open("far", 0, 1024);
+        let mut peer = Peer::open("far", 0, 1024, 2048);
         let steering = Steering::attach("near", Attached::Native, false);
         let mut near = station("near");
         steering.steer(0, near.port());

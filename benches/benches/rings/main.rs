@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use io::af_xdp::{AfXdpPort, Attached, RingSizes, SocketConfig, ZeroCopy};
+use io::ring::RingSize;
 use io::testing::{FakeKernel, in_namespace, index_of, veth};
 use io::{BURST, Burst, FramePool, HugePages, Port, Umem, UmemConfig};
 use ringwall_benches::report::{Contender, Family, Sample, Unit};
@@ -28,6 +29,8 @@ use peer::Peer;
 
 const STRETCH: usize = 8;
 const FRAMES: u32 = (STRETCH * BURST) as u32;
+/// Entries of the receive and transmit rings: small enough for the first-level cache.
+const RING: u32 = 512;
 const STRETCHES: usize = 400;
 const LENGTH: u32 = 60;
 
@@ -52,6 +55,13 @@ fn measure(mut family: Family) {
     ours.audit();
 }
 
+/// The ring sizes of both sides; xsk-rs fixes those of fill and completion when it makes a region.
+fn ring_sizes() -> RingSizes {
+    let small = RingSize::new(RING).expect("a power of two");
+    let large = RingSizes::USUAL.receive;
+    RingSizes { receive: small, transmit: small, fill: large, completion: large }
+}
+
 /// Our port with a stand-in for the kernel.
 struct Ours {
     umem: Arc<Umem>,
@@ -65,29 +75,47 @@ impl Ours {
     fn open(device: &str) -> Self {
         let config = UmemConfig { huge_pages: HugePages::Never, ..UmemConfig::with_frames(8192) };
         let (umem, mut pool) = Umem::new(config).expect("memory");
-        let config = SocketConfig::new(index_of(device), 0, 1500, ZeroCopy::Off, Attached::Native);
+        let mut config =
+            SocketConfig::new(index_of(device), 0, 1500, ZeroCopy::Off, Attached::Native);
+        config.rings = ring_sizes();
         let port = AfXdpPort::open(&umem, &mut pool, &config).expect("a socket");
         // SAFETY: nothing uses the device, and nothing here wakes the kernel.
-        let kernel = unsafe { FakeKernel::take_over(AsFd::as_fd(&port), RingSizes::USUAL) };
+        let kernel = unsafe { FakeKernel::take_over(AsFd::as_fd(&port), ring_sizes()) };
         let kernel = kernel.expect("rings");
-        Self { umem, pool, port, kernel, bursts: Default::default() }
+        let mut ours = Self { umem, pool, port, kernel, bursts: Default::default() };
+        ours.first_lap();
+        ours
+    }
+
+    /// Writes every slot of the receive ring once.
+    fn first_lap(&mut self) {
+        let headroom = u64::from(self.umem.headroom());
+        while self.kernel.deliver(FRAMES, headroom, LENGTH) > 0 {}
+        for _ in 0..self.port.census().receive / u64::from(FRAMES) {
+            self.bursts.iter_mut().for_each(|burst| assert_eq!(self.port.receive(burst), BURST));
+            self.return_all();
+        }
+    }
+
+    /// Hands all received frames to the kernel again.
+    fn return_all(&mut self) {
+        for frame in self.bursts.iter_mut().flat_map(|burst| burst.drain(..)) {
+            assert_eq!(frame.len(), LENGTH as usize);
+            self.pool.put(frame);
+        }
+        self.port.refill(&mut self.pool);
     }
 
     fn receive(&mut self) -> Sample {
         let mut elapsed = Duration::ZERO;
         for _ in 0..STRETCHES {
-            let delivered = self.kernel.deliver(FRAMES, 384, LENGTH);
-            assert_eq!(delivered, FRAMES);
+            assert_eq!(self.kernel.deliver_again(FRAMES), FRAMES);
             let start = Instant::now();
             for burst in &mut self.bursts {
                 self.port.receive(burst);
             }
             elapsed += start.elapsed();
-            for frame in self.bursts.iter_mut().flat_map(|burst| burst.drain(..)) {
-                assert_eq!(frame.len(), LENGTH as usize);
-                self.pool.put(frame);
-            }
-            self.port.refill(&mut self.pool);
+            self.return_all();
         }
         Sample { elapsed, items: (STRETCHES * STRETCH * BURST) as u64 }
     }
@@ -102,12 +130,14 @@ impl Ours {
                     burst.push(frame);
                 }
             }
+            let frames = self.bursts.iter().flatten();
+            let sent: Vec<u64> = frames.map(|frame| u64::from(frame.index().0) << 12).collect();
             let start = Instant::now();
             for burst in &mut self.bursts {
                 self.port.transmit(burst);
             }
             elapsed += start.elapsed();
-            assert_eq!(self.kernel.send_all(), FRAMES);
+            assert_eq!(self.kernel.send_all(sent.into_iter()), FRAMES as usize);
             assert_eq!(self.port.reap(&mut self.pool), FRAMES as usize);
         }
         Sample { elapsed, items: (STRETCHES * STRETCH * BURST) as u64 }
@@ -119,11 +149,6 @@ impl Ours {
     }
 }
 
-/// The ring sizes that xsk-rs uses unless told otherwise.
-fn xsk_rs_sizes() -> RingSizes {
-    RingSizes { fill: RingSizes::USUAL.receive, ..RingSizes::USUAL }
-}
-
 /// A socket of xsk-rs with a stand-in for the kernel.
 struct Theirs {
     peer: Peer,
@@ -133,29 +158,45 @@ struct Theirs {
 
 impl Theirs {
     fn open(device: &str) -> Self {
-        let mut peer = Peer::open(device, 1, FRAMES);
+        let mut peer = Peer::open(device, 1, FRAMES, RING);
         // SAFETY: nothing uses the device, and nothing here wakes the kernel.
-        let kernel = unsafe { FakeKernel::take_over(peer.as_fd(), xsk_rs_sizes()) };
+        let kernel = unsafe { FakeKernel::take_over(peer.as_fd(), ring_sizes()) };
         let mut frames = std::mem::take(&mut peer.frames).into_iter();
         let mut bursts = std::array::from_fn(|_| std::array::from_fn(|_| frames.next().unwrap()));
         for frame in bursts.as_flattened_mut() {
             peer.write(frame, &[0; LENGTH as usize]);
         }
-        Self { peer, kernel: kernel.expect("rings"), bursts }
+        let mut theirs = Self { peer, kernel: kernel.expect("rings"), bursts };
+        for _ in 0..RING / FRAMES {
+            theirs.fill();
+            assert_eq!(theirs.kernel.deliver(FRAMES, 0, LENGTH), FRAMES);
+            theirs.consume();
+        }
+        theirs
+    }
+
+    /// Hands all frames to the kernel.
+    fn fill(&mut self) {
+        // SAFETY: all frames are in our hands: the last stretch received them again.
+        let filled = unsafe { self.peer.fill.produce(self.bursts.as_flattened()) };
+        assert_eq!(filled, FRAMES as usize);
+    }
+
+    #[inline]
+    fn consume(&mut self) {
+        for burst in &mut self.bursts {
+            // SAFETY: the frames that `burst` names are with the kernel, to be overwritten here.
+            unsafe { self.peer.receive.consume(burst) };
+        }
     }
 
     fn receive(&mut self) -> Sample {
         let mut elapsed = Duration::ZERO;
         for _ in 0..STRETCHES {
-            // SAFETY: all frames are in our hands: the last stretch received them again.
-            let filled = unsafe { self.peer.fill.produce(self.bursts.as_flattened()) };
-            assert_eq!(filled, FRAMES as usize);
-            assert_eq!(self.kernel.deliver(FRAMES, 0, LENGTH), FRAMES);
+            self.fill();
+            assert_eq!(self.kernel.deliver_again(FRAMES), FRAMES);
             let start = Instant::now();
-            for burst in &mut self.bursts {
-                // SAFETY: the frames that `burst` names are with the kernel, to be overwritten here.
-                unsafe { self.peer.receive.consume(burst) };
-            }
+            self.consume();
             elapsed += start.elapsed();
             let whole = |frame: &FrameDesc| frame.lengths().data() == LENGTH as usize;
             assert!(self.bursts.as_flattened().iter().all(whole));
@@ -173,7 +214,8 @@ impl Theirs {
                 unsafe { self.peer.transmit.produce(burst) };
             }
             elapsed += start.elapsed();
-            assert_eq!(self.kernel.send_all(), FRAMES);
+            let sent = self.bursts.as_flattened().iter().map(|frame| frame.addr() as u64);
+            assert_eq!(self.kernel.send_all(sent), FRAMES as usize);
             // SAFETY: `completed` names frames only to be overwritten.
             let count = unsafe { self.peer.completion.consume(&mut completed) };
             assert_eq!(count, FRAMES as usize);

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use xsk_rs::config::{BindFlags, Interface, LibxdpFlags, SocketConfig, UmemConfig};
+use xsk_rs::config::{BindFlags, Interface, LibxdpFlags, QueueSize, SocketConfig, UmemConfig};
 use xsk_rs::{CompQueue, FillQueue, FrameDesc, RxQueue, Socket, TxQueue, Umem};
 
 /// A bound socket with its region; nothing is filled yet, since the fill ring comes with the bind.
@@ -19,11 +19,15 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Binds to `queue` of `device` in copy mode, without a program of its own.
-    pub fn open(device: &str, queue: u32, frames: u32) -> Self {
+    /// Binds to `queue` of `device` in copy mode, without a program of its own, with `ring_size`
+    /// entries to receive and to transmit.
+    pub fn open(device: &str, queue: u32, frames: u32, ring_size: u32) -> Self {
+        let size = QueueSize::new(ring_size).expect("a power of two");
         let count = NonZeroU32::new(frames).expect("frames");
         let (umem, frames) = Umem::new(UmemConfig::default(), count, false).expect("a region");
         let config = SocketConfig::builder()
+            .rx_queue_size(size)
+            .tx_queue_size(size)
             .libxdp_flags(LibxdpFlags::XSK_LIBXDP_FLAGS_INHIBIT_PROG_LOAD)
             .bind_flags(BindFlags::XDP_COPY | BindFlags::XDP_USE_NEED_WAKEUP)
             .build();

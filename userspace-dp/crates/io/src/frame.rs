@@ -30,13 +30,45 @@ pub struct NoRoom {
     pub available: usize,
 }
 
+/// Where a packet lies: its address in the region in the low 48 bits, its length in the high 16.
+/// One word, and close to what ring entries hold, so that a burst is converted in a few instructions
+/// per packet. The address alone tells the frame, hence a packet begins inside of its frame: an
+/// empty one at the very end is moved one byte towards the front.
+#[derive(Clone, Copy)]
+pub(crate) struct Place(u64);
+
+/// The part of a place that is the address. Regions are smaller by far.
+const ADDRESS: u64 = (1 << 48) - 1;
+
+impl Place {
+    /// The place of `length` bytes at `address`; above 16 and 48 bits it means nothing.
+    #[inline]
+    pub fn new(address: u64, length: u64) -> Self {
+        Self(address | length << 48)
+    }
+
+    #[inline]
+    pub fn address(self) -> u64 {
+        self.0 & ADDRESS
+    }
+
+    #[inline]
+    pub fn length(self) -> u64 {
+        self.0 >> 48
+    }
+
+    /// Which frame of `1 << shift` bytes it is.
+    #[inline]
+    pub fn index(self, shift: u32) -> u32 {
+        (self.address() >> shift) as u32
+    }
+}
+
 /// Owner of one frame and of the packet in it.
 #[must_use = "a frame must be put back or transmitted"]
 pub struct Frame {
     umem: NonNull<Umem>,
-    index: u32,
-    start: u16,
-    len: u16,
+    place: Place,
 }
 
 const _: () = assert!(size_of::<Frame>() == 16 && size_of::<Option<Frame>>() == 16);
@@ -47,20 +79,20 @@ unsafe impl Send for Frame {}
 unsafe impl Sync for Frame {}
 
 impl Frame {
-    /// A handle to frame `index` with the window `start..start + len`.
+    /// A handle to the frame at `place`.
     ///
     /// # Safety
-    /// `index` is a frame of `umem` that is not retired, no other handle to it exists, neither the
-    /// kernel nor a ring holds it, and the window lies inside the frame.
+    /// The place is a frame of `umem` that is not retired and a window inside it, no other handle to
+    /// the frame exists, and neither the kernel nor a ring holds it.
     #[inline]
-    pub(crate) unsafe fn new(umem: NonNull<Umem>, index: u32, start: u16, len: u16) -> Self {
-        Self { umem, index, start, len }
+    pub(crate) unsafe fn new(umem: NonNull<Umem>, place: Place) -> Self {
+        Self { umem, place }
     }
 
     /// Gives up the handle and leaves the frame to whoever is told its index.
     #[inline]
     pub(crate) fn into_index(self) -> u32 {
-        let index = self.index;
+        let index = self.place.index(self.umem().frame_shift());
         mem::forget(self);
         index
     }
@@ -72,16 +104,10 @@ impl Frame {
         u64::from(self.into_index()) << shift
     }
 
-    /// Offset of the packet in the region, the address that ring descriptors carry.
+    /// Where the frame and its packet lie.
     #[inline]
-    pub(crate) fn address(&self) -> u64 {
-        (u64::from(self.index) << self.umem().frame_shift()) + u64::from(self.start)
-    }
-
-    /// Bytes in the packet, in the width of the ring descriptors.
-    #[inline]
-    pub(crate) fn length(&self) -> u16 {
-        self.len
+    pub(crate) fn place(&self) -> Place {
+        self.place
     }
 
     #[inline]
@@ -90,9 +116,19 @@ impl Frame {
         unsafe { self.umem.as_ref() }
     }
 
+    /// Moves the window to `len` bytes from `start`, which lie inside the frame.
     #[inline]
-    pub(crate) fn is_of(&self, umem: NonNull<Umem>) -> bool {
-        self.umem == umem
+    fn set_window(&mut self, start: usize, len: usize) {
+        let size = self.umem().frame_size();
+        debug_assert!(start + len <= size);
+        let base = self.place.address() & !(size as u64 - 1);
+        self.place = Place::new(base + start.min(size - 1) as u64, len as u64);
+    }
+
+    /// The region this frame is a part of.
+    #[inline]
+    pub(crate) fn region(&self) -> NonNull<Umem> {
+        self.umem
     }
 
     /// Whether this frame is a part of `umem`.
@@ -104,25 +140,25 @@ impl Frame {
     /// Which frame of its region this is.
     #[inline]
     pub fn index(&self) -> FrameIndex {
-        FrameIndex(self.index)
+        FrameIndex(self.place.index(self.umem().frame_shift()))
     }
 
     /// Bytes in the packet.
     #[inline]
     pub fn len(&self) -> usize {
-        usize::from(self.len)
+        self.place.length() as usize
     }
 
     /// Whether the packet has no bytes.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.place.length() == 0
     }
 
     /// Bytes free in front of the packet.
     #[inline]
     pub fn headroom(&self) -> usize {
-        usize::from(self.start)
+        (self.place.address() & (self.umem().frame_size() as u64 - 1)) as usize
     }
 
     /// Bytes free behind the packet.
@@ -134,18 +170,18 @@ impl Frame {
     /// The packet.
     #[inline]
     pub fn data(&self) -> &[u8] {
-        let base = self.umem().address_of(self.index);
-        // SAFETY: the window lies inside this frame, which only this handle may write to, and the
+        let base = self.umem().address_of(self.place);
+        // SAFETY: the packet lies inside this frame, which only this handle may write to, and the
         // region is zeroed memory from the start.
-        unsafe { slice::from_raw_parts(base.add(self.headroom()).as_ptr(), self.len()) }
+        unsafe { slice::from_raw_parts(base.as_ptr(), self.len()) }
     }
 
     /// The packet, to change it.
     #[inline]
     pub fn data_mut(&mut self) -> &mut [u8] {
-        let base = self.umem().address_of(self.index);
+        let base = self.umem().address_of(self.place);
         // SAFETY: as in `data`, and `&mut self` is the only access.
-        unsafe { slice::from_raw_parts_mut(base.add(self.headroom()).as_ptr(), self.len()) }
+        unsafe { slice::from_raw_parts_mut(base.as_ptr(), self.len()) }
     }
 
     /// Widens the packet by `count` bytes at its front and returns them, to be overwritten.
@@ -158,8 +194,7 @@ impl Frame {
         if count > available {
             return Err(NoRoom { wanted: count, available });
         }
-        self.start -= count as u16;
-        self.len += count as u16;
+        self.set_window(available - count, self.len() + count);
         Ok(self.data_mut().split_at_mut(count).0)
     }
 
@@ -173,8 +208,7 @@ impl Frame {
         if count > available {
             return Err(NoRoom { wanted: count, available });
         }
-        self.start += count as u16;
-        self.len -= count as u16;
+        self.set_window(self.headroom() + count, available - count);
         Ok(())
     }
 
@@ -189,7 +223,7 @@ impl Frame {
             return Err(NoRoom { wanted: count, available });
         }
         let before = self.len();
-        self.len += count as u16;
+        self.set_window(self.headroom(), before + count);
         Ok(self.data_mut().split_at_mut(before).1)
     }
 
@@ -197,15 +231,15 @@ impl Frame {
     #[inline]
     pub fn truncate(&mut self, length: usize) {
         if length < self.len() {
-            self.len = length as u16;
+            self.set_window(self.headroom(), length);
         }
     }
 
-    /// Empties the packet and puts its window `headroom` bytes into the frame (at most to its end).
+    /// Empties the packet and puts its window `headroom` bytes into the frame, at most one byte
+    /// before its end.
     #[inline]
     pub fn reset(&mut self, headroom: usize) {
-        self.start = headroom.min(self.umem().frame_size()) as u16;
-        self.len = 0;
+        self.set_window(headroom.min(self.umem().frame_size() - 1), 0);
     }
 
     /// Replaces the packet by `bytes`, placed behind the region's usual headroom.
@@ -229,13 +263,13 @@ impl Frame {
 
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Frame({} {}+{})", self.index, self.start, self.len)
+        write!(f, "Frame({} {}+{})", self.index().0, self.headroom(), self.len())
     }
 }
 
 impl Drop for Frame {
     fn drop(&mut self) {
-        let index = self.index;
+        let index = self.index().0;
         // SAFETY: this was the only handle to a frame that is not retired, and it ends here.
         unsafe { Umem::lose(self.umem) };
         debug_assert!(std::thread::panicking(), "frame {index} was dropped, not handed back");

@@ -8,7 +8,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::census::Census;
-use crate::frame::Frame;
+use crate::frame::{Frame, Place};
 use crate::umem::Umem;
 
 /// Free frames of one region.
@@ -51,9 +51,10 @@ impl FramePool {
     #[inline]
     pub fn take(&mut self) -> Option<Frame> {
         let index = self.free.pop()?;
-        let start = self.umem.headroom();
-        // SAFETY: an index in `free` has no handle, and `start` lies inside a frame.
-        Some(unsafe { Frame::new(NonNull::from(&*self.umem), index, start, 0) })
+        let base = u64::from(index) << self.umem.frame_shift();
+        let place = Place::new(base + u64::from(self.umem.headroom()), 0);
+        // SAFETY: an index in `free` has no handle, and the headroom ends inside a frame.
+        Some(unsafe { Frame::new(NonNull::from(&*self.umem), place) })
     }
 
     /// Puts a frame back. One of another region is refused: it counts as lost there.

@@ -4,14 +4,15 @@
 //! at this end is here, once. It turns frames into ring entries and back, checks what comes in and
 //! keeps count, so that every frame it was given is accounted for at any time.
 
-use std::mem;
+use std::mem::{self, MaybeUninit};
 use std::ptr::NonNull;
+use std::slice;
 use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 
 use crate::census::Census;
-use crate::frame::Frame;
+use crate::frame::{Frame, Place};
 use crate::pool::FramePool;
 use crate::port::{BURST, Burst, PortStatistics};
 use crate::ring::{Consumer, Descriptor, Producer};
@@ -30,6 +31,8 @@ pub(crate) struct Rings {
 #[derive(Debug)]
 pub(crate) struct Queue {
     umem: Arc<Umem>,
+    /// Size of the region: where addresses end.
+    end: u64,
     pub rings: Rings,
     /// Frames handed to the fill ring that did not come back by the receive ring.
     receiving: u32,
@@ -47,6 +50,7 @@ impl Queue {
     pub fn new(umem: &Arc<Umem>, rings: Rings) -> Self {
         Self {
             umem: Arc::clone(umem),
+            end: u64::from(umem.frames()) << umem.frame_shift(),
             rings,
             receiving: 0,
             transmitting: 0,
@@ -69,71 +73,126 @@ impl Queue {
     #[inline]
     pub fn receive(&mut self, burst: &mut Burst) -> usize {
         let umem = NonNull::from(&*self.umem);
-        let frames = self.umem.frames();
-        let shift = self.umem.frame_shift();
-        let size = 1_u64 << shift;
         let before = burst.len();
-        let mut bytes = 0;
-        for entry in self.rings.receive.take(burst.remaining_capacity() as u32) {
-            let index = entry.address >> shift;
-            let start = entry.address & (size - 1);
-            if index >= u64::from(frames) {
+        let entries = self.rings.receive.take(burst.remaining_capacity() as u32);
+        let (first, second) = entries.runs();
+        let count = first.len() + second.len();
+        // SAFETY: so many slots follow the frames of the burst: `remaining_capacity` is no less.
+        let slots = unsafe {
+            let end = burst.as_mut_ptr().add(before).cast::<MaybeUninit<Frame>>();
+            slice::from_raw_parts_mut(end, count)
+        };
+        let (first_slots, second_slots) = slots.split_at_mut(first.len());
+        let mut sums = Received::default();
+        sums.convert(first, first_slots, umem);
+        sums.convert(second, second_slots, umem);
+        let size = self.umem.frame_size() as u64;
+        let mut all = first.iter().chain(second);
+        let plain =
+            sums.surely_plain(self.end, size) || all.all(|entry| is_plain(entry, self.end, size));
+        if self.fragmented || !plain {
+            drop(entries);
+            return self.receive_doubtful(burst);
+        }
+        entries.finish();
+        // SAFETY: the slots were just written, and without doubt: the receive ring gave these frames
+        // back to us, and each packet lies inside of its frame.
+        unsafe { burst.set_len(before + count) };
+        self.receiving = self.receiving.saturating_sub(count as u32);
+        self.statistics.received += count as u64;
+        self.statistics.received_bytes += sums.bytes;
+        count
+    }
+
+    /// As `receive`, one by one, among entries that may become no packet: broken ones, and packets
+    /// of several buffers.
+    #[cold]
+    fn receive_doubtful(&mut self, burst: &mut Burst) -> usize {
+        let umem = NonNull::from(&*self.umem);
+        let shift = self.umem.frame_shift();
+        let mut count = 0;
+        while !burst.is_full()
+            && let Some(entry) = self.rings.receive.take(1).next()
+        {
+            if entry.address >= self.end {
                 // Names no frame: the one it should have named stays counted as the driver's.
                 self.statistics.invalid += 1;
                 continue;
             }
             self.receiving = self.receiving.saturating_sub(1);
-            let continues = entry.options & libc::XDP_PKT_CONTD != 0;
+            let size = 1 << shift;
+            let start = entry.address & (size - 1);
             let fits = start + u64::from(entry.length) <= size;
-            if continues || self.fragmented || !fits {
-                self.statistics.invalid += u64::from(!fits);
-                self.statistics.fragmented += u64::from(!continues && self.fragmented);
-                self.fragmented = continues;
-                self.recycle.push(index as u32);
+            let continues = entry.options & libc::XDP_PKT_CONTD != 0;
+            if fits && !continues && !self.fragmented {
+                self.statistics.received += 1;
+                self.statistics.received_bytes += u64::from(entry.length);
+                let place = Place::new(entry.address, u64::from(entry.length));
+                // SAFETY: the receive ring gave this frame back to us, and the packet lies inside.
+                burst.push(unsafe { Frame::new(umem, place) });
+                count += 1;
                 continue;
             }
-            bytes += u64::from(entry.length);
-            // SAFETY: the receive ring gave this frame back to us, index and window are checked.
-            let frame =
-                unsafe { Frame::new(umem, index as u32, start as u16, entry.length as u16) };
-            // SAFETY: at most `remaining_capacity` entries were taken.
-            unsafe { burst.push_unchecked(frame) };
+            self.statistics.fragmented += u64::from(self.fragmented && !continues);
+            self.statistics.invalid += u64::from(!fits);
+            self.fragmented = continues;
+            self.recycle.push((entry.address >> shift) as u32);
         }
-        let count = burst.len() - before;
-        self.statistics.received += count as u64;
-        self.statistics.received_bytes += bytes;
         count
     }
 
     #[inline]
     pub fn transmit(&mut self, burst: &mut Burst) -> usize {
         let umem = NonNull::from(&*self.umem);
-        let mut foreign = ArrayVec::<Frame, BURST>::new();
         let mut writer = self.rings.transmit.reserve(burst.len() as u32);
-        let (mut count, mut bytes) = (0_u32, 0);
-        for frame in burst.drain(..writer.room() as usize) {
-            if !frame.is_of(umem) {
+        let count = writer.room();
+        let (first, second) = writer.runs();
+        let (first_frames, second_frames) = burst.split_at(first.len());
+        let mut sums = Sent::NOTHING;
+        sums.convert(first_frames, first);
+        sums.convert(second_frames, second);
+        if count > 0 && !sums.all_plain(umem) {
+            drop(writer);
+            return self.transmit_doubtful(burst);
+        }
+        writer.fill(count);
+        drop(writer);
+        // The ring owns them.
+        forget_front(burst, count as usize);
+        self.transmitting += count;
+        self.statistics.transmitted += u64::from(count);
+        self.statistics.transmitted_bytes += sums.bytes;
+        count as usize
+    }
+
+    /// As `transmit`, one by one, among frames that cannot be sent: foreign ones stay in the burst,
+    /// empty ones are recycled.
+    #[cold]
+    fn transmit_doubtful(&mut self, burst: &mut Burst) -> usize {
+        let mut left = ArrayVec::<Frame, BURST>::new();
+        let mut writer = self.rings.transmit.reserve(burst.len() as u32);
+        let mut count = 0;
+        for frame in burst.drain(..) {
+            let place = frame.place();
+            let (address, length) = (place.address(), place.length());
+            if !frame.belongs_to(&self.umem) {
                 self.statistics.foreign += 1;
-                foreign.push(frame);
+                left.push(frame);
             } else if frame.is_empty() {
                 self.statistics.empty += 1;
                 self.recycle.push(frame.into_index());
-            } else {
-                let length = u32::from(frame.length());
-                writer.push(Descriptor { address: frame.address(), length, options: 0 });
-                bytes += u64::from(length);
+            } else if writer.push(Descriptor::from_words([address, length])) {
+                self.statistics.transmitted_bytes += length;
                 count += 1;
                 mem::forget(frame);
+            } else {
+                left.push(frame);
             }
         }
         drop(writer);
-        if !foreign.is_empty() {
-            foreign.extend(burst.drain(..));
-            mem::swap(burst, &mut foreign);
-        }
+        mem::swap(burst, &mut left);
         self.transmitting += count;
         self.statistics.transmitted += u64::from(count);
-        self.statistics.transmitted_bytes += bytes;
         count as usize
     }
 
@@ -223,5 +282,105 @@ impl Drop for Queue {
         let owned = self.disown();
         // SAFETY: the queue owned these frames, and its `Arc` keeps the region alive for the call.
         unsafe { Umem::retire(NonNull::from(&*self.umem), owned) };
+    }
+}
+
+/// What a burst of received entries came to. There is no branch per entry: all are converted first
+/// and judged together, at first by the bits that any of them had, and only then one by one.
+#[derive(Default)]
+struct Received {
+    /// All addresses, one over the other.
+    addresses: u64,
+    /// All lengths in the low half, all options in the high half, one over the other.
+    lengths_and_options: u64,
+    /// The sum of all lengths, if no entry has options.
+    bytes: u64,
+}
+
+impl Received {
+    #[inline]
+    fn convert(
+        &mut self,
+        entries: &[Descriptor],
+        slots: &mut [MaybeUninit<Frame>],
+        umem: NonNull<Umem>,
+    ) {
+        for (entry, slot) in entries.iter().zip(slots) {
+            let [address, length_and_options] = entry.words();
+            self.addresses |= address;
+            self.lengths_and_options |= length_and_options;
+            self.bytes += length_and_options;
+            let place = Place::new(address, length_and_options);
+            // SAFETY: a handle in a slot beyond the burst's length counts for nothing; `receive`
+            // makes it count once the entries are judged.
+            slot.write(unsafe { Frame::new(umem, place) });
+        }
+    }
+
+    /// Whether every entry is certainly a whole packet inside one frame of the region, which ends
+    /// at `end` and has frames of `size` bytes. Bits of several entries together make no less than
+    /// each of them.
+    #[inline]
+    fn surely_plain(&self, end: u64, size: u64) -> bool {
+        let start = self.addresses & (size - 1);
+        let longest = self.lengths_and_options;
+        (longest <= size) & (start + longest.min(size) <= size) & (self.addresses < end)
+    }
+}
+
+/// Whether this entry is a whole packet inside one frame of the region.
+#[inline]
+fn is_plain(entry: &Descriptor, end: u64, size: u64) -> bool {
+    let start = entry.address & (size - 1);
+    let fits = start + u64::from(entry.length) <= size;
+    fits && entry.options == 0 && entry.address < end
+}
+
+/// What a burst of frames to send came to, likewise.
+struct Sent {
+    /// The regions' addresses, one over the other, and the bits that all of them share.
+    regions: (usize, usize),
+    /// The highest bit is set when a packet is empty.
+    empty: u64,
+    bytes: u64,
+}
+
+impl Sent {
+    const NOTHING: Self = Self { regions: (0, usize::MAX), empty: 0, bytes: 0 };
+
+    #[inline]
+    fn convert(&mut self, frames: &[Frame], slots: &mut [Descriptor]) {
+        for (frame, slot) in frames.iter().zip(slots) {
+            let (address, length) = (frame.place().address(), frame.place().length());
+            let region = frame.region().addr().get();
+            self.regions.0 |= region;
+            self.regions.1 &= region;
+            self.empty |= length.wrapping_sub(1);
+            self.bytes += length;
+            *slot = Descriptor::from_words([address, length]);
+        }
+    }
+
+    /// Whether every frame is of the region and holds a packet.
+    #[inline]
+    fn all_plain(&self, umem: NonNull<Umem>) -> bool {
+        let umem = umem.addr().get();
+        self.regions.0 == umem && self.regions.1 == umem && self.empty >> 63 == 0
+    }
+}
+
+/// Removes the first `count` frames of `burst`, at most all, without dropping them.
+#[inline]
+fn forget_front(burst: &mut Burst, count: usize) {
+    let left = burst.len() - count;
+    // SAFETY: the last `left` of the frames move to the front, none is there twice, and all are
+    // below the length set at the end.
+    unsafe {
+        burst.set_len(0);
+        if left > 0 {
+            let first = burst.as_mut_ptr();
+            first.copy_from(first.add(count), left);
+            burst.set_len(left);
+        }
     }
 }

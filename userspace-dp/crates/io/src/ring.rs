@@ -13,6 +13,7 @@
 
 mod memory;
 
+use core::slice;
 use core::sync::atomic::Ordering;
 
 pub use memory::{Offsets, RingMemory, RingSize, RingSizeError, Slot};
@@ -30,6 +31,30 @@ pub struct Descriptor {
     pub length: u32,
     /// `XDP_PKT_CONTD` when the packet goes on in the next descriptor.
     pub options: u32,
+}
+
+impl Descriptor {
+    /// The address; and the length in the low, the options in the high half of a word.
+    #[inline]
+    pub fn words(self) -> [u64; 2] {
+        // SAFETY: three integers without padding, as many bytes as two words.
+        let [address, other]: [u64; 2] = unsafe { core::mem::transmute(self) };
+        [address, in_order(other)]
+    }
+
+    /// The reverse of `words`.
+    #[inline]
+    pub fn from_words([address, length_and_options]: [u64; 2]) -> Self {
+        let words = [address, in_order(length_and_options)];
+        // SAFETY: as above, and every bit pattern is a descriptor.
+        unsafe { core::mem::transmute(words) }
+    }
+}
+
+/// Exchanges the halves of a word where the first one in memory is the high one.
+#[inline]
+const fn in_order(word: u64) -> u64 {
+    if cfg!(target_endian = "little") { word } else { word.rotate_left(32) }
 }
 
 const _: () = assert!(size_of::<Descriptor>() == size_of::<libc::xdp_desc>());
@@ -91,6 +116,16 @@ impl<T: Slot> Producer<T> {
         (0..count).map(move |at| unsafe { self.memory.slot(first.wrapping_add(at)).read() })
     }
 
+    /// Publishes the next `count` slots, or as many as are free, with what earlier laps of the ring
+    /// left in them: for measuring the reading end alone. How many.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn publish_again(&mut self, count: u32) -> u32 {
+        let mut writer = self.reserve(count);
+        let free = writer.room();
+        writer.fill(free);
+        free
+    }
+
     /// Whether the consumer wants to be woken. Look after publishing.
     #[inline]
     pub fn needs_wakeup(&self) -> bool {
@@ -135,6 +170,29 @@ impl<T: Slot> Writer<'_, T> {
         unsafe { slot.write(entry) };
         self.next = self.next.wrapping_add(1);
         true
+    }
+}
+
+impl<T: Slot> Writer<'_, T> {
+    /// The slots of the reserved room, in order: two runs, since the ring wraps. They hold what
+    /// earlier laps left. `fill` counts how many of them were written.
+    #[inline]
+    pub fn runs(&mut self) -> (&mut [T], &mut [T]) {
+        let (first, second) = self.ring.memory.runs(self.next, self.room());
+        // SAFETY: the slots lie between our index and the consumer's, where only we read and write,
+        // and every bit pattern is a value; the two runs do not overlap.
+        unsafe {
+            (
+                slice::from_raw_parts_mut(first.0.as_ptr(), first.1),
+                slice::from_raw_parts_mut(second.0.as_ptr(), second.1),
+            )
+        }
+    }
+
+    /// Takes the next `count` slots, at most the room, as pushed: they were written through `runs`.
+    #[inline]
+    pub fn fill(&mut self, count: u32) {
+        self.next = self.next.wrapping_add(count.min(self.room()));
     }
 }
 
@@ -230,6 +288,29 @@ impl<T: Slot> Iterator for Reader<'_, T> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         let left = self.end.wrapping_sub(self.next) as usize;
         (left, Some(left))
+    }
+}
+
+impl<T: Slot> Reader<'_, T> {
+    /// The entries to come, in order: two runs, since the ring wraps.
+    #[inline]
+    pub fn runs(&self) -> (&[T], &[T]) {
+        let count = self.end.wrapping_sub(self.next);
+        let (first, second) = self.ring.memory.runs(self.next, count);
+        // SAFETY: the slots lie between our index and the producer's: written, published, and left
+        // alone by the producer until they are given back.
+        unsafe {
+            (
+                slice::from_raw_parts(first.0.as_ptr(), first.1),
+                slice::from_raw_parts(second.0.as_ptr(), second.1),
+            )
+        }
+    }
+
+    /// Passes over all entries to come: they were read through `runs`.
+    #[inline]
+    pub fn finish(mut self) {
+        self.next = self.end;
     }
 }
 

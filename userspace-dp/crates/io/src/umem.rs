@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::af_xdp::Socket;
 use crate::census::Census;
+use crate::frame::Place;
 use crate::mapping::Mapping;
 use crate::pool::FramePool;
 
@@ -228,12 +229,12 @@ impl Umem {
         self.frame_shift
     }
 
-    /// The first byte of frame `index`, which must be below `frames()`.
+    /// The first byte of the packet at `place`, which must lie inside the region.
     #[inline]
-    pub(crate) fn address_of(&self, index: u32) -> NonNull<u8> {
-        debug_assert!(index < self.frames);
-        // SAFETY: `index < frames`, so the result lies inside the mapping.
-        unsafe { self.base.add((index as usize) << self.frame_shift) }
+    pub(crate) fn address_of(&self, place: Place) -> NonNull<u8> {
+        debug_assert!(place.index(self.frame_shift) < self.frames);
+        // SAFETY: the place lies inside the region, and so inside the mapping.
+        unsafe { self.base.add(place.address() as usize) }
     }
 
     /// The open AF_XDP sockets over this region. Set-up only.

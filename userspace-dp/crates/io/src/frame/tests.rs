@@ -52,7 +52,7 @@ fn a_window_never_leaves_its_frame() {
     assert_eq!(frame.extend_back(tailroom).unwrap().len(), tailroom);
     assert_eq!(frame.len(), 2048);
     frame.reset(5000);
-    assert_eq!((frame.headroom(), frame.tailroom(), frame.len()), (2048, 0, 0));
+    assert_eq!((frame.headroom(), frame.tailroom(), frame.len()), (2047, 1, 0));
     pool.put(frame);
 }
 
@@ -139,8 +139,12 @@ proptest! {
                 }
                 Move::Reset(headroom) => {
                     frame.reset(headroom);
-                    (start, end) = (headroom.min(2048), headroom.min(2048));
+                    (start, end) = (headroom, headroom);
                 }
+            }
+            // An empty packet at the very end moves one byte to the front.
+            if start >= 2048 {
+                (start, end) = (2047, 2047);
             }
             prop_assert_eq!(frame.data(), &bytes[start..end]);
             prop_assert_eq!(frame.headroom(), start);

@@ -4,7 +4,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::WhenFull;
-use crate::frame::Frame;
+use crate::frame::{Frame, Place};
 use crate::ring::{Consumer, Descriptor, Producer};
 use crate::umem::Umem;
 
@@ -90,8 +90,8 @@ impl Wire {
                 continue;
             };
             let (arrived, returned) = cross(sent, frame(&self.to, empty, 0), &self.to);
-            let (address, length) = (arrived.address(), u32::from(arrived.length()));
-            receive.push(Descriptor { address, length, options: 0 });
+            let place = arrived.place();
+            receive.push(Descriptor::from_words([place.address(), place.length()]));
             arrived.into_index();
             completion.push(returned.into_base());
             carried.moved += 1;
@@ -113,10 +113,7 @@ fn cross(sent: Frame, mut empty: Frame, to: &Umem) -> (Frame, Frame) {
 
 /// The frame that a ring entry names.
 fn frame(umem: &Arc<Umem>, address: u64, length: u32) -> Frame {
-    let shift = umem.frame_shift();
-    let index = (address >> shift) as u32;
-    let start = (address & ((1 << shift) - 1)) as u16;
     // SAFETY: entries of these rings are written by `Queue` and `Wire` only, from frames that they
     // own and give up, and with windows that lie inside them.
-    unsafe { Frame::new(NonNull::from(&**umem), index, start, length as u16) }
+    unsafe { Frame::new(NonNull::from(&**umem), Place::new(address, u64::from(length))) }
 }

@@ -71,6 +71,9 @@ const LINE: usize = 64;
 // SAFETY: lines are memory reached through atomics and the ring protocol only.
 unsafe impl Sync for Line {}
 
+/// A run of slots: the first, and how many.
+type Run<T> = (NonNull<T>, usize);
+
 /// The shared memory of one ring. Copies are views of the same ring.
 pub struct RingMemory<T> {
     producer: NonNull<AtomicU32>,
@@ -157,6 +160,15 @@ impl<T: Slot> RingMemory<T> {
     pub(super) fn slot(&self, index: u32) -> NonNull<T> {
         // SAFETY: the masked index is below the number of slots.
         unsafe { self.slots.add((index & self.mask) as usize) }
+    }
+
+    /// First slot and length of the two runs that the `count` entries from `index` on lie in;
+    /// `count` is at most the size.
+    #[inline]
+    pub(super) fn runs(&self, index: u32, count: u32) -> (Run<T>, Run<T>) {
+        let before_wrap = count.min(self.size() - (index & self.mask));
+        let first = (self.slot(index), before_wrap as usize);
+        (first, (self.slots, (count - before_wrap) as usize))
     }
 
     /// The number of slots.
