@@ -5,16 +5,26 @@
 //! a row in [`TARGETS`], a file in `fuzz_targets/` with its `[[bin]]`, and a corpus of at least one entry.
 #![forbid(unsafe_code)]
 
+pub mod configuration;
 pub mod frame;
+pub mod packet;
 pub mod rewrite;
 pub mod wireguard_message;
+
+#[allow(dead_code)]
+#[path = "../../userspace-dp/crates/wire/tests/oracle/mod.rs"]
+mod oracle;
+#[path = "../../userspace-dp/crates/wire/tests/touch/mod.rs"]
+mod touch;
 
 /// A target: takes any bytes, panics when a promise is broken.
 pub type Target = fn(&[u8]);
 
 /// Every target by the name of its corpus.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("configuration", configuration::run),
     ("frame", frame::run),
+    ("packet", packet::run),
     ("rewrite", rewrite::run),
     ("wireguard_message", wireguard_message::run),
 ];
