@@ -4,6 +4,8 @@
 //! at this end is here, once. It turns frames into ring entries and back, checks what comes in and
 //! keeps count, so that every frame it was given is accounted for at any time.
 
+mod burst;
+
 use std::mem::{self, MaybeUninit};
 use std::ptr::NonNull;
 use std::slice;
@@ -17,6 +19,7 @@ use crate::pool::FramePool;
 use crate::port::{BURST, Burst, PortStatistics};
 use crate::ring::{Consumer, Descriptor, Producer};
 use crate::umem::Umem;
+use burst::{Received, Sent, is_plain};
 
 /// Our ends of a port's rings.
 #[derive(Debug)]
@@ -50,7 +53,7 @@ impl Queue {
     pub fn new(umem: &Arc<Umem>, rings: Rings) -> Self {
         Self {
             umem: Arc::clone(umem),
-            end: u64::from(umem.frames()) << umem.frame_shift(),
+            end: umem.size(),
             rings,
             receiving: 0,
             transmitting: 0,
@@ -282,90 +285,6 @@ impl Drop for Queue {
         let owned = self.disown();
         // SAFETY: the queue owned these frames, and its `Arc` keeps the region alive for the call.
         unsafe { Umem::retire(NonNull::from(&*self.umem), owned) };
-    }
-}
-
-/// What a burst of received entries came to. There is no branch per entry: all are converted first
-/// and judged together, at first by the bits that any of them had, and only then one by one.
-#[derive(Default)]
-struct Received {
-    /// All addresses, one over the other.
-    addresses: u64,
-    /// All lengths in the low half, all options in the high half, one over the other.
-    lengths_and_options: u64,
-    /// The sum of all lengths, if no entry has options.
-    bytes: u64,
-}
-
-impl Received {
-    #[inline]
-    fn convert(
-        &mut self,
-        entries: &[Descriptor],
-        slots: &mut [MaybeUninit<Frame>],
-        umem: NonNull<Umem>,
-    ) {
-        for (entry, slot) in entries.iter().zip(slots) {
-            let [address, length_and_options] = entry.words();
-            self.addresses |= address;
-            self.lengths_and_options |= length_and_options;
-            self.bytes += length_and_options;
-            let place = Place::new(address, length_and_options);
-            // SAFETY: a handle in a slot beyond the burst's length counts for nothing; `receive`
-            // makes it count once the entries are judged.
-            slot.write(unsafe { Frame::new(umem, place) });
-        }
-    }
-
-    /// Whether every entry is certainly a whole packet inside one frame of the region, which ends
-    /// at `end` and has frames of `size` bytes. Bits of several entries together make no less than
-    /// each of them.
-    #[inline]
-    fn surely_plain(&self, end: u64, size: u64) -> bool {
-        let start = self.addresses & (size - 1);
-        let longest = self.lengths_and_options;
-        (longest <= size) & (start + longest.min(size) <= size) & (self.addresses < end)
-    }
-}
-
-/// Whether this entry is a whole packet inside one frame of the region.
-#[inline]
-fn is_plain(entry: &Descriptor, end: u64, size: u64) -> bool {
-    let start = entry.address & (size - 1);
-    let fits = start + u64::from(entry.length) <= size;
-    fits && entry.options == 0 && entry.address < end
-}
-
-/// What a burst of frames to send came to, likewise.
-struct Sent {
-    /// The regions' addresses, one over the other, and the bits that all of them share.
-    regions: (usize, usize),
-    /// The highest bit is set when a packet is empty.
-    empty: u64,
-    bytes: u64,
-}
-
-impl Sent {
-    const NOTHING: Self = Self { regions: (0, usize::MAX), empty: 0, bytes: 0 };
-
-    #[inline]
-    fn convert(&mut self, frames: &[Frame], slots: &mut [Descriptor]) {
-        for (frame, slot) in frames.iter().zip(slots) {
-            let (address, length) = (frame.place().address(), frame.place().length());
-            let region = frame.region().addr().get();
-            self.regions.0 |= region;
-            self.regions.1 &= region;
-            self.empty |= length.wrapping_sub(1);
-            self.bytes += length;
-            *slot = Descriptor::from_words([address, length]);
-        }
-    }
-
-    /// Whether every frame is of the region and holds a packet.
-    #[inline]
-    fn all_plain(&self, umem: NonNull<Umem>) -> bool {
-        let umem = umem.addr().get();
-        self.regions.0 == umem && self.regions.1 == umem && self.empty >> 63 == 0
     }
 }
 

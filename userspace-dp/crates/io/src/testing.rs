@@ -71,3 +71,27 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
         thread::yield_now();
     }
 }
+
+/// Keeps of this thread's capabilities only those in `keep`, by their numbers.
+pub fn keep_capabilities(keep: &[u32]) {
+    /// Version 3: two sets of 32 bits each.
+    const VERSION: u32 = 0x2008_0522;
+    let low = keep.iter().fold(0, |bits, &number| bits | 1_u64 << number);
+    let halves = [low as u32, (low >> 32) as u32];
+    let sets = halves.map(|half| [half, half, 0]); // effective, permitted, inheritable
+    let header = [VERSION, 0];
+    // SAFETY: the kernel reads a header of two words and two sets of three during the call.
+    let done = unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), sets.as_ptr()) };
+    assert_eq!(done, 0, "dropping capabilities: {}", io::Error::last_os_error());
+}
+
+/// How many bytes this process may lock; `None` without a limit.
+pub fn locked_memory_limit() -> Option<u64> {
+    // SAFETY: zeroes are a value of this structure of integers, which the kernel fills in.
+    let limit = unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit);
+        limit.rlim_cur
+    };
+    (limit != libc::RLIM_INFINITY).then_some(limit)
+}

@@ -44,6 +44,15 @@ pub enum OpenError {
         /// How long it was tried.
         waited: Duration,
     },
+    /// The kernel may not pin the region's memory.
+    #[error(
+        "the kernel refuses to pin {bytes} bytes of frames: take fewer frames, grant CAP_IPC_LOCK, \
+         or raise the limit on locked memory"
+    )]
+    LockedMemory {
+        /// Size of the region.
+        bytes: u64,
+    },
     /// The pool gave no frame for the fill ring.
     #[error("no free frames for the fill ring of queue {queue}")]
     NoFrames {

@@ -163,7 +163,10 @@ fn attempt(
     let socket = Arc::new(Socket::new().map_err(failed(Step::Socket))?);
     let shared = match to {
         BindTo::Own { .. } => {
-            socket.register(umem).map_err(failed(Step::Region))?;
+            socket.register(umem).map_err(|source| match source.raw_os_error() {
+                Some(libc::ENOBUFS) => OpenError::LockedMemory { bytes: umem.size() },
+                _ => failed(Step::Region)(source),
+            })?;
             false
         }
         BindTo::Shared { .. } => true,

@@ -45,7 +45,7 @@ impl Socket {
     pub fn register(&self, umem: &Umem) -> io::Result<()> {
         let region = libc::xdp_umem_reg {
             addr: umem.mapping().base().as_ptr().addr() as u64,
-            len: u64::from(umem.frames()) << umem.frame_shift(),
+            len: umem.size(),
             chunk_size: umem.frame_size() as u32,
             headroom: u32::from(umem.extra_headroom()),
             flags: 0,

@@ -4,7 +4,10 @@ use std::time::Duration;
 use super::*;
 use crate::memory::Station;
 use crate::port::BURST;
-use crate::testing::{PacketSocket, Steering, in_namespace, index_of, ip, veth, wait_until};
+use crate::testing::{
+    PacketSocket, Steering, in_namespace, index_of, ip, keep_capabilities, locked_memory_limit,
+    veth, wait_until,
+};
 use crate::umem::{HugePages, UmemConfig};
 
 fn region(frames: u32) -> (Arc<Umem>, FramePool) {
@@ -417,6 +420,36 @@ fn a_port_works_in_another_thread_than_the_one_that_opened_it() {
         let got = receive_ours(&mut right, 100);
         assert_eq!(got, (0..100).map(|number| packet(number, 60)).collect::<Vec<_>>());
         audit(&sender.join().unwrap());
+    });
+}
+
+#[test]
+fn three_capabilities_suffice_and_memory_beyond_the_lock_limit_is_named() {
+    const NET_ADMIN: u32 = 12;
+    const NET_RAW: u32 = 13;
+    const BPF: u32 = 39;
+    in_namespace(|| {
+        veth("a", "b", 1500);
+        let devices = [usual("a", 0, Attached::Native), usual("b", 0, Attached::Native)];
+        let Some(limit) = locked_memory_limit().filter(|limit| *limit < 1 << 30) else {
+            println!("skipped: no limit on locked memory here");
+            return;
+        };
+        keep_capabilities(&[NET_ADMIN, NET_RAW, BPF]);
+        let (large, mut large_pool) = region((limit / 4096 + 1) as u32);
+        let error = AfXdpPort::open(&large, &mut large_pool, &devices[0]).unwrap_err();
+        assert!(matches!(error, OpenError::LockedMemory { bytes } if bytes > limit), "{error}");
+        let (umem, mut pool) = region(256);
+        let steering = Steering::attach("b", Attached::Native, false);
+        let mut left = AfXdpPort::open(&umem, &mut pool.split(128), &devices[0]).unwrap();
+        let right = AfXdpPort::open(&umem, &mut pool.split(64), &devices[1]).unwrap();
+        let mut right = Station::new(right, pool.split(32));
+        steering.steer(0, right.port());
+        let mut frame = pool.take().unwrap();
+        frame.fill(&packet(1, 60)).unwrap();
+        assert_eq!(left.transmit(&mut Burst::from_iter([frame])), 1);
+        left.kick();
+        assert_eq!(receive_ours(&mut right, 1), [packet(1, 60)]);
     });
 }
 
