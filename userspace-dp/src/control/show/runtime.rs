@@ -53,11 +53,14 @@ fn cost(counters: &WorkerCounters, stage: Stage) -> StageCost {
     }
 }
 
+/// Longer waits count as this: an hour.
+const LATENCY_MAX_NS: u64 = 3_600_000_000_000;
+
 /// Quantiles of the latency histogram, to the resolution of its buckets (6.25 %).
 pub(crate) fn latency(counters: &WorkerCounters) -> Latency {
-    let mut histogram: Histogram<u64> = match Histogram::new(3) {
+    let mut histogram: Histogram<u64> = match Histogram::new_with_max(LATENCY_MAX_NS, 3) {
         Ok(histogram) => histogram,
-        // Three digits are within what the library offers.
+        // The bound and three digits are within what the library offers.
         Err(_) => return Latency { count: 0, p50_ns: 0, p99_ns: 0, p999_ns: 0, max_ns: 0 },
     };
     for (nanos, count) in counters.latency.read() {
