@@ -19,6 +19,13 @@ work=
 heading() { printf '\n== %s\n' "$*"; }
 die() { printf 'demo: %s\n' "$*" >&2; exit 1; }
 inside() { local role=$1; shift; ip netns exec "$LAB-$role" "$@"; }
+# background ROLE LOG COMMAND...: runs in the lab until it is taken down.
+background() {
+  local role=$1 log=$2
+  shift 2
+  ip netns exec "$LAB-$role" "$@" >"$work/$log" 2>&1 9>&- &
+  disown
+}
 show() { "$ringwall" --socket "$work/control.sock" show "$@"; }
 
 clean_up() {
@@ -88,16 +95,14 @@ allowed_ips = ["10.8.0.2/32", "fd00:8::2/128"]
 control_socket = "$work/control.sock"
 END
   "$ringwall" check "$work/gateway.toml"
-  inside gateway "$ringwall" run --config "$work/gateway.toml" >"$work/gateway.log" 2>&1 9>&- &
-  disown
+  background gateway gateway.log "$ringwall" run --config "$work/gateway.toml"
   wait_for "the gateway becomes ready" inside gateway curl -fsS --max-time 1 http://127.0.0.1:9586/readyz
   "$ringwall" --socket "$work/control.sock" status
 }
 
 start_client() {
   heading "Client: wireguard-go, a stock WireGuard"
-  inside client env LOG_LEVEL=error wireguard-go -f "$CLIENT_INTERFACE" >"$work/client.log" 2>&1 9>&- &
-  disown
+  background client client.log env LOG_LEVEL=error wireguard-go -f "$CLIENT_INTERFACE"
   wait_for "the client's interface appears" inside client wg show "$CLIENT_INTERFACE"
   inside client wg set "$CLIENT_INTERFACE" private-key "$work/client.key" \
     peer "$(cat "$work/gateway.pub")" endpoint 192.0.2.1:51820 \
@@ -123,8 +128,7 @@ download() {
   heading "HTTP download through the tunnel: 64 MiB, compared byte by byte"
   mkdir "$work/www"
   head -c 64M /dev/urandom >"$work/www/file"
-  inside server busybox httpd -f -p '[::]:80' -h "$work/www" 9>&- &
-  disown
+  background server httpd.log busybox httpd -f -p '[::]:80' -h "$work/www"
   wait_for "the web server answers" inside server curl -fsS -I --max-time 1 "http://127.0.0.1/file"
   for url in "http://$SERVER_V4/file" "http://[$SERVER_V6]/file"; do
     inside client curl -g -fsS --max-time 60 -o "$work/file" "$url" \
@@ -136,9 +140,8 @@ download() {
 measure() {
   local target direction
   heading "iperf3 through the tunnel, 3 seconds each"
-  inside server iperf3 --server >"$work/iperf3.log" 2>&1 9>&- &
-  disown
-  sleep 0.3
+  background server iperf3.log iperf3 --server --forceflush
+  wait_for "iperf3 listens" grep -q "Server listening" "$work/iperf3.log"
   for target in "$SERVER_V4" "$SERVER_V6"; do
     for direction in "" --reverse; do
       printf '%-16s %-10s' "$target" "$direction"
@@ -152,8 +155,8 @@ measure() {
 report() {
   heading "ringwall show peers"
   show peers
-  heading "ringwall show drops (what happened, of all reasons)"
-  show drops | awk 'NR == 1 || / [1-9][0-9]* /'
+  heading "ringwall show drops (the reasons that occurred, of all that are counted)"
+  show drops | awk 'NR == 1 || $1 > 0'
   heading "ringwall show runtime"
   show runtime
 }
