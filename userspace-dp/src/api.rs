@@ -19,9 +19,9 @@ mod rows;
 mod tests;
 
 pub use rows::{
-    ConfigReport, Drop, Drops, FrameState, Handoff, Health, Interface, InterfaceExit, Interfaces,
-    Latency, LinkStatistics, Peer, PeerDrop, Peers, Queue, Reload, RingLevel, Rings, Route, Routes,
-    Runtime, StageCost, Status, WorkerFrames, WorkerRuntime, XdpStatistics,
+    ConfigReport, Drop, Drops, FrameState, Handoff, Health, Interface, Interfaces, Latency,
+    LinkStatistics, Peer, PeerDrop, Peers, Queue, Reload, RingLevel, Rings, Route, Routes, Runtime,
+    StageCost, Status, SteeringExit, WorkerFrames, WorkerRuntime, XdpStatistics,
 };
 
 use serde::{Deserialize, Serialize};
@@ -91,7 +91,7 @@ pub enum Subject {
     Runtime,
     /// Every drop reason with its counter, zero rows included.
     Drops,
-    /// Interfaces: what was asked for, what was got, XDP exits, link counters.
+    /// Interfaces: what was asked for, what was got, link counters, exits of the steering program.
     Interfaces,
     /// Ring levels, XDP statistics, the frame census and hand-offs.
     Rings,

@@ -187,6 +187,9 @@ pub struct Interfaces {
     pub taken_at_unix: u64,
     /// One row per interface, in configuration order, the tunnel device last.
     pub interfaces: Vec<Interface>,
+    /// One row per way out of the steering program, in its order, zero rows included. All interfaces run the same
+    /// program, which counts for all of them.
+    pub steering: Vec<SteeringExit>,
 }
 
 /// One interface.
@@ -214,15 +217,13 @@ pub struct Interface {
     pub program_id: Option<u32>,
     /// Whether the link is up with carrier.
     pub link_up: bool,
-    /// XDP program exits on this interface, zero rows included.
-    pub exits: Vec<InterfaceExit>,
     /// The kernel's own counters.
     pub link: LinkStatistics,
 }
 
-/// One way out of the XDP program.
+/// One way out of the steering program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InterfaceExit {
+pub struct SteeringExit {
     /// The exit's name.
     pub exit: String,
     /// Packets that took it.

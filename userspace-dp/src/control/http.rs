@@ -59,7 +59,9 @@ fn answer(mut stream: Connection, health: &dyn Health) -> std::io::Result<()> {
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     )?;
-    stream.write_all(body.as_bytes())
+    stream.write_all(body.as_bytes())?;
+    stream.finish();
+    Ok(())
 }
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -123,10 +125,15 @@ mod tests {
         }
     }
 
-    fn ask(request: &str) -> String {
+    fn server() -> (Server, TcpStream) {
         let listen = config::Listen::Tcp("127.0.0.1:0".parse().unwrap());
         let server = serve(&listen, Arc::new(Sick)).unwrap().unwrap();
-        let mut stream = TcpStream::connect(server.tcp_address().unwrap()).unwrap();
+        let stream = TcpStream::connect(server.tcp_address().unwrap()).unwrap();
+        (server, stream)
+    }
+
+    fn ask(request: &str) -> String {
+        let (_server, mut stream) = server();
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
@@ -150,7 +157,28 @@ mod tests {
         assert!(ask("GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404"));
         assert!(ask("POST /metrics HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405"));
         assert!(ask("\u{1}\u{2}\r\n\r\n").starts_with("HTTP/1.1 400"));
-        let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(REQUEST_MAX));
-        assert!(ask(&long).starts_with("HTTP/1.1 431"));
+    }
+
+    #[test]
+    fn a_request_of_which_only_a_part_is_read_gets_its_refusal_and_no_reset() {
+        for excess in [1, REQUEST_MAX, 10 * REQUEST_MAX] {
+            let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(REQUEST_MAX + excess));
+            assert!(ask(&long).starts_with("HTTP/1.1 431"));
+        }
+    }
+
+    #[test]
+    fn a_client_that_says_nothing_is_told_so_and_one_that_leaves_stops_nobody() {
+        let (server, mut silent) = server();
+        let mut gone = TcpStream::connect(server.tcp_address().unwrap()).unwrap();
+        gone.write_all(b"GET /metr").unwrap();
+        drop(gone);
+        let mut next = TcpStream::connect(server.tcp_address().unwrap()).unwrap();
+        next.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").unwrap();
+        let (mut told, mut answer) = (String::new(), String::new());
+        silent.read_to_string(&mut told).unwrap();
+        assert!(told.starts_with("HTTP/1.1 408"), "{told}");
+        next.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 }

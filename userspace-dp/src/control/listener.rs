@@ -1,16 +1,21 @@
 //! A small server on a thread of its own: one connection after the other, each bounded in time by its handler.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+
+/// How long a client may go on sending after it has been answered.
+const LINGER: Duration = Duration::from_millis(250);
+/// Reads of 4 KiB that are thrown away then.
+const LINGER_READS: usize = 64;
 
 /// Where connections come from.
 pub enum Listener {
@@ -163,6 +168,30 @@ impl Connection {
         match self {
             Self::Tcp(stream) => stream.set_write_timeout(Some(limit)),
             Self::Unix(stream) => stream.set_write_timeout(Some(limit)),
+        }
+    }
+
+    /// Ends the conversation so that the answer arrives: says that nothing more comes, then takes what the client
+    /// may still send, within bounds. Closing with unread input would have the kernel reset the connection, and a
+    /// reset discards what the client has not read.
+    pub fn finish(mut self) {
+        let _ = self.flush();
+        let ended = match &self {
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Self::Unix(stream) => stream.shutdown(Shutdown::Write),
+        };
+        // A client that is gone already needs no patience.
+        if ended.is_err() {
+            return;
+        }
+        let deadline = Instant::now() + LINGER;
+        let mut rest = [0; 4096];
+        for _ in 0..LINGER_READS {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // A time of zero is refused by the socket, as it should be: the time is over.
+            if self.set_read_timeout(left).is_err() || !matches!(self.read(&mut rest), Ok(1..)) {
+                return;
+            }
         }
     }
 

@@ -61,6 +61,7 @@ impl Answering {
         let mut text = serde_json::to_string(&reply)?;
         text.push('\n');
         connection.write_all(text.as_bytes())?;
+        connection.finish();
         Ok(())
     }
 

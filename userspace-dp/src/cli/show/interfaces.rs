@@ -1,4 +1,4 @@
-//! `show interfaces`: asked for and got, program exits, link counters.
+//! `show interfaces`: asked for and got, link counters, exits of the steering program.
 
 use super::{cell, optional, yes_or_no};
 use crate::api::Interfaces;
@@ -14,7 +14,7 @@ pub(super) fn render(interfaces: &Interfaces, paint: Paint) -> String {
             page.push('\n');
         }
     }
-    [page, links(interfaces, paint), exits(interfaces, paint)].join("\n")
+    [page, links(interfaces, paint), steering(interfaces, paint)].join("\n")
 }
 
 fn attachments(interfaces: &Interfaces, paint: Paint) -> String {
@@ -76,12 +76,10 @@ fn links(interfaces: &Interfaces, paint: Paint) -> String {
     table.render(paint)
 }
 
-fn exits(interfaces: &Interfaces, paint: Paint) -> String {
-    let mut table = Table::new([text("interface"), text("exit"), number("packets")]);
-    for interface in &interfaces.interfaces {
-        for exit in &interface.exits {
-            table.row([interface.name.clone(), exit.exit.clone(), cell(exit.packets)]);
-        }
+fn steering(interfaces: &Interfaces, paint: Paint) -> String {
+    let mut table = Table::new([number("packets"), text("exit of the steering program")]);
+    for exit in &interfaces.steering {
+        table.row([cell(exit.packets), exit.exit.clone()]);
     }
     table.render(paint)
 }
@@ -89,11 +87,11 @@ fn exits(interfaces: &Interfaces, paint: Paint) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{Interface, InterfaceExit, LinkStatistics};
+    use crate::api::{Interface, LinkStatistics, SteeringExit};
 
     #[test]
     fn what_was_got_and_why_not_more_stands_above_the_counters() {
-        let exit = |exit: &str, packets| InterfaceExit { exit: exit.into(), packets };
+        let exit = |exit: &str, packets| SteeringExit { exit: exit.into(), packets };
         let eth0 = Interface {
             name: "eth0".into(),
             ifindex: 2,
@@ -106,7 +104,6 @@ mod tests {
             mac: Some("02:00:00:00:00:01".into()),
             program_id: Some(77),
             link_up: true,
-            exits: vec![exit("redirect", 10), exit("dead_worker", 0)],
             link: LinkStatistics { rx_packets: 10, rx_bytes: 640, ..LinkStatistics::default() },
         };
         let tun = Interface {
@@ -119,7 +116,6 @@ mod tests {
             mtu: 1420,
             mac: None,
             program_id: None,
-            exits: Vec::new(),
             ..eth0.clone()
         };
         let expected = "\
@@ -132,11 +128,12 @@ interface  received  bytes  dropped  errors  sent  bytes  dropped  errors
 eth0             10    640        0       0     0      0        0       0
 ringwall0        10    640        0       0     0      0        0       0
 
-interface  exit         packets
-eth0       redirect          10
-eth0       dead_worker        0
+packets  exit of the steering program
+     10  redirect
+      0  dead_worker
 ";
-        let interfaces = Interfaces { taken_at_unix: 0, interfaces: vec![eth0, tun] };
+        let steering = vec![exit("redirect", 10), exit("dead_worker", 0)];
+        let interfaces = Interfaces { taken_at_unix: 0, interfaces: vec![eth0, tun], steering };
         assert_eq!(render(&interfaces, Paint::Plain), expected);
     }
 }

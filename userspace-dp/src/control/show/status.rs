@@ -2,7 +2,7 @@
 
 use super::taken_at;
 use crate::api::{
-    Body, Health, Interface, InterfaceExit, Interfaces, LinkStatistics, Reply, Status,
+    Body, Health, Interface, Interfaces, LinkStatistics, Reply, Status, SteeringExit,
 };
 use crate::control::observer::{DeviceView, Observer, View, unix_at};
 
@@ -68,14 +68,14 @@ pub(super) fn interfaces(observer: &Observer) -> Interfaces {
     let view = observer.view();
     let mut interfaces: Vec<_> = view.devices.iter().map(|device| row(device, &view)).collect();
     interfaces.extend(tunnel(&view));
-    Interfaces { taken_at_unix: taken_at(), interfaces }
+    let exit = |&(exit, packets): &(&str, u64)| SteeringExit { exit: exit.into(), packets };
+    Interfaces { taken_at_unix: taken_at(), interfaces, steering: view.exits.iter().map(exit).collect() }
 }
 
 fn row(device: &DeviceView, view: &View) -> Interface {
     let found = &device.found;
     let configured = view.loaded.config.interface.iter();
     let zone = configured.filter(|interface| interface.name.as_str() == found.name).map(|i| i.zone.as_str());
-    let exits = view.exits.iter().map(|&(exit, packets)| InterfaceExit { exit: exit.into(), packets });
     Interface {
         name: found.name.clone(),
         ifindex: found.ifindex,
@@ -88,7 +88,6 @@ fn row(device: &DeviceView, view: &View) -> Interface {
         mac: Some(wire::Mac(found.mac).to_string()),
         program_id: device.program_id,
         link_up: device.link_up,
-        exits: exits.collect(),
         link: device.link,
     }
 }
@@ -109,7 +108,6 @@ fn tunnel(view: &View) -> Option<Interface> {
         mac: None,
         program_id: None,
         link_up: true,
-        exits: Vec::new(),
         link: LinkStatistics::default(),
     })
 }
