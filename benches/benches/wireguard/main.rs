@@ -5,6 +5,10 @@
 //!   bytes in the proportion 7:4:1, in random order.
 //! * `wireguard.decapsulate.SIZE.batchN`: from data messages to inner packets: header, session, replay window,
 //!   cipher, endpoint, timers, payload kind, inner length.
+//! * `wireguard.pipeline.SIZE.encapsulate` and `.decapsulate`: the whole packet path, a burst of 64 at a time: from a
+//!   local device's frames to the tunnel packets' frames and back. Parse, classify, cipher, routes, policy, hop
+//!   limit, segment size, outer headers. Beside it `ring`, the cipher alone: the difference is the price of being a
+//!   gateway.
 //! * `wireguard.handshake.responder`: from an initiation to the response and the keys of the session: first MAC,
 //!   rates, finding the peer by its key, Noise.
 //!
@@ -13,16 +17,20 @@
 //! boringtun copies into the caller's buffer and does not pad, so sizes are multiples of 16 or the tunnel's MTU.
 //! Restoring inputs, making packets to open, making initiations and dropping outputs are outside the clock.
 //!
+//! An argument that is no option restricts the run to the figures whose name contains it.
+//!
 //! Left out: allowed IPs, routing, the outer headers (the pipeline's share), cold caches, many peers.
 
 mod handshake;
 mod ours;
 mod packets;
 mod peers;
+mod pipeline;
 
 use ringwall_benches::report::{Family, Unit};
 
 use self::packets::Set;
+use self::pipeline::Way;
 
 const BATCHES: [usize; 3] = [1, 8, 64];
 
@@ -36,12 +44,29 @@ fn main() {
             decapsulate(&mut family, &set, batch);
         }
     }
-    handshake::measure(&mut family);
+    for set in Set::all() {
+        for way in [Way::Encapsulate, Way::Decapsulate] {
+            path(&mut family, &set, way);
+        }
+    }
+    if wanted("wireguard.handshake.responder") {
+        handshake::measure(&mut family);
+    }
     family.finish();
+}
+
+/// Whether the figure was asked for.
+fn wanted(name: &str) -> bool {
+    let mut filters =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).peekable();
+    filters.peek().is_none() || filters.any(|filter| name.contains(&filter))
 }
 
 fn encapsulate(family: &mut Family, set: &Set, batch: usize) {
     let name = format!("wireguard.encapsulate.{}.batch{batch}", set.name);
+    if !wanted(&name) {
+        return;
+    }
     let theirs = vec![
         peers::ring_seal(set),
         peers::boringtun_encapsulate(set),
@@ -52,10 +77,24 @@ fn encapsulate(family: &mut Family, set: &Set, batch: usize) {
 
 fn decapsulate(family: &mut Family, set: &Set, batch: usize) {
     let name = format!("wireguard.decapsulate.{}.batch{batch}", set.name);
+    if !wanted(&name) {
+        return;
+    }
     let theirs = vec![
         peers::ring_open(set),
         peers::boringtun_decapsulate(set),
         peers::gotatun_decapsulate(set),
     ];
     family.compare(&name, Unit::NanosPerPacket, ours::decapsulate(set, batch), theirs);
+}
+
+fn path(family: &mut Family, set: &Set, way: Way) {
+    let (direction, cipher): (&str, fn(&Set) -> _) = match way {
+        Way::Encapsulate => ("encapsulate", peers::ring_seal),
+        Way::Decapsulate => ("decapsulate", peers::ring_open),
+    };
+    let name = format!("wireguard.pipeline.{}.{direction}", set.name);
+    if wanted(&name) && let Ok(length) = set.name.parse() {
+        family.compare(&name, Unit::NanosPerPacket, pipeline::path(way, length), vec![cipher(set)]);
+    }
 }

@@ -27,8 +27,7 @@ pub use peer::PeerHandle;
 pub use protocol::*;
 pub use rejected::Rejected;
 pub use sessions::{
-    Authenticated, FRAMED_HEADER_LENGTH, FRAMED_MESSAGE_LIMIT, Inbound, OpenTicket, Outbound,
-    Payload, PeerStatus, Received, SealTicket, Sessions, TimerEvent, framed_header, inner_mtu,
-    message_length, padded_length,
+    FRAMED_HEADER_LENGTH, FRAMED_MESSAGE_LIMIT, Inbound, Outbound, Payload, PeerStatus, Received,
+    Sessions, TimerEvent, framed_header, inner_mtu, message_length, padded_length,
 };
 pub use tai64n::Tai64N;

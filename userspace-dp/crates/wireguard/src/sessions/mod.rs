@@ -1,11 +1,9 @@
 //! The data path of the peers that one worker owns: sessions by receiver index, replay windows, timers, roaming.
 //!
 //! Single owner, `&mut self`, no locks, no clock, and no allocation after [`Sessions::new`]. The packet path calls
-//! [`Sessions::open_burst`] and [`Sessions::seal_burst`] (or their steps), the worker loop
-//! [`Sessions::poll_timers`], the command ring everything else. Keys leave this module only as borrows for the
-//! cipher and are wiped when a session ends (WireGuard paper, sections 5.4.6 and 6).
+//! [`Sessions::open_burst`] and [`Sessions::seal_burst`], the worker loop [`Sessions::poll_timers`], the command
+//! ring everything else. Keys leave this module only as borrows for the cipher and are wiped when a session ends (WireGuard paper, sections 5.4.6 and 6).
 
-mod burst;
 mod open;
 mod payload;
 mod peer;
@@ -23,15 +21,14 @@ use core::time::Duration;
 
 use clock::Time;
 
-pub use self::burst::{Inbound, Outbound};
-pub use self::open::{Authenticated, OpenTicket, Received};
+pub use self::open::{Inbound, Received};
 pub use self::payload::{
     FRAMED_HEADER_LENGTH, FRAMED_MESSAGE_LIMIT, Payload, framed_header, inner_mtu, message_length,
     padded_length,
 };
 use self::peer::{Due, Peer};
 use self::receivers::Receivers;
-pub use self::seal::SealTicket;
+pub use self::seal::Outbound;
 use self::session::Session;
 use self::slots::Cell;
 use self::wheel::Wheel;
@@ -76,6 +73,9 @@ pub struct Sessions {
     receivers: Receivers,
     wheel: Wheel,
 }
+
+/// Packets that go through the cipher in one call: scratch for so many lies on the stack.
+const CHUNK: usize = 64;
 
 /// The number of the session in `cell` of the peer at `index`.
 #[inline]
@@ -287,14 +287,13 @@ impl Sessions {
         })
     }
 
-    /// The first packet on a session: the responder may send under it from here on.
-    #[inline]
-    fn confirm(&mut self, index: u32, cell: Cell) -> bool {
-        let Some(confirmed) = self.peers[index as usize].slots.confirm(cell) else { return false };
-        if let Some(ended) = confirmed.ended {
+    /// The first packet on a session came: the responder may send under it from here on.
+    #[cold]
+    fn confirm(&mut self, index: u32, cell: Cell) {
+        let confirmed = self.peers[index as usize].slots.confirm(cell);
+        if let Some(ended) = confirmed.and_then(|confirmed| confirmed.ended) {
             self.wipe(index, ended);
         }
-        true
     }
 
     #[cold]

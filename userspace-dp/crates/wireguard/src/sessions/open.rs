@@ -1,51 +1,43 @@
-//! Receiving, in three steps: a ticket from the header, the cipher, the commit.
+//! Receiving a burst: look every packet up, open all in one call of the cipher, then commit.
 //!
-//! The steps are apart so that a burst goes through the cipher in one call. The ticket costs no write: nothing
-//! moves before authentication. The commit takes a proof that the cipher passed the packet.
+//! Nothing moves before authentication: looking up writes nothing, and the commit sees only what the cipher passed.
+//! A burst comes in runs of one session, so what belongs to a session or a peer is touched once per run. One
+//! packet's failure is its own result and stops nothing.
 
+use arrayvec::ArrayVec;
 use clock::Time;
 
-use super::{PeerHandle, Sessions, replay};
-use crate::protocol::REJECT_AFTER_MESSAGES;
-use crate::{Endpoint, Rejected, SymmetricKey};
+use super::{CHUNK, Cell, PeerHandle, Sessions, replay};
+use crate::protocol::{DATA_HEADER_LENGTH, DATA_OVERHEAD, REJECT_AFTER_MESSAGES};
+use crate::{Endpoint, Rejected};
 
-/// A data packet that may be opened: which session, which counter.
-#[derive(Clone, Copy, Debug)]
-pub struct OpenTicket {
-    session: u32,
-    local_index: u32,
-    counter: u64,
-    payload_length: usize,
+/// A received data message.
+pub struct Inbound<'a> {
+    /// The UDP payload: header, ciphertext, tag. After success the payload lies at
+    /// `DATA_HEADER_LENGTH..len - TAG_LENGTH`; after failure there is no plaintext in it.
+    pub message: &'a mut [u8],
+    /// Where it came from and which address of ours it came to.
+    pub endpoint: Endpoint,
+    /// What became of it.
+    pub result: Result<Received, Rejected>,
 }
 
-impl OpenTicket {
-    /// The nonce to open under.
+impl<'a> Inbound<'a> {
+    /// A message to open.
     #[inline]
-    pub const fn counter(&self) -> u64 {
-        self.counter
+    pub fn new(message: &'a mut [u8], endpoint: Endpoint) -> Self {
+        Self { message, endpoint, result: Err(Rejected::Malformed) }
     }
 
-    /// Turns the cipher's verdict into the proof that [`Sessions::commit_open`] wants.
-    ///
-    /// # Errors
-    /// [`Rejected::TagMismatch`] when `failures` names `position`, this packet's place in the batch.
-    #[inline]
-    pub fn authenticate(
-        self,
-        failures: aead::Failures,
-        position: usize,
-    ) -> Result<Authenticated, Rejected> {
-        if failures.contains(position) {
-            Err(Rejected::TagMismatch)
-        } else {
-            Ok(Authenticated(self))
+    /// The opened payload, padding included; empty unless opening succeeded.
+    pub fn payload(&self) -> &[u8] {
+        let end = self.message.len().saturating_sub(aead::TAG_LENGTH);
+        match self.result {
+            Ok(_) => self.message.get(DATA_HEADER_LENGTH..end).unwrap_or_default(),
+            Err(_) => &[],
         }
     }
 }
-
-/// A packet whose tag matched.
-#[derive(Debug)]
-pub struct Authenticated(OpenTicket);
 
 /// A packet that was opened and recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,92 +52,188 @@ pub struct Received {
     pub roamed: bool,
 }
 
+/// A packet on its way through the cipher.
+struct Pending {
+    counter: u64,
+    session: u32,
+    /// Its place in the burst.
+    position: u8,
+}
+
+/// The session that the last header named: the next one mostly names the same.
+struct LastLookup {
+    index: u32,
+    session: u32,
+}
+
 impl Sessions {
-    /// Looks a data packet up by its header. `encrypted_length` counts everything behind the header, tag included.
-    ///
-    /// # Errors
-    /// [`Rejected::CounterBeyondLimit`], [`Rejected::UnknownSession`], [`Rejected::SessionExpired`],
-    /// [`Rejected::TooShort`] or [`Rejected::Replayed`], checked in this order.
+    /// Opens received data messages in place. Each gets its result: a [`Received`], or
+    /// [`Rejected::Malformed`], [`Rejected::CounterBeyondLimit`], [`Rejected::UnknownSession`],
+    /// [`Rejected::SessionExpired`], [`Rejected::TooShort`], [`Rejected::Replayed`], [`Rejected::TagMismatch`] or
+    /// [`Rejected::SessionGone`], checked in this order.
+    pub fn open_burst(&mut self, aead: &aead::Aead, burst: &mut [Inbound<'_>], now: Time) {
+        for chunk in burst.chunks_mut(CHUNK) {
+            self.open_chunk(aead, chunk, now);
+        }
+    }
+
+    fn open_chunk(&mut self, aead: &aead::Aead, chunk: &mut [Inbound<'_>], now: Time) {
+        let mut pending = ArrayVec::<Pending, CHUNK>::new();
+        let mut packets = ArrayVec::<aead::Packet<'_>, CHUNK>::new();
+        let mut last = None;
+        for (position, inbound) in chunk.iter_mut().enumerate() {
+            match self.look_up(inbound.message, &mut last, now) {
+                Ok((session, counter, packet)) => {
+                    pending.push(Pending { counter, session, position: position as u8 });
+                    packets.push(packet);
+                }
+                Err(cause) => inbound.result = Err(cause),
+            }
+        }
+        let failures = aead.open(&mut packets);
+        drop(packets);
+        let mut place = 0;
+        for run in pending.chunk_by(|a, b| a.session == b.session) {
+            self.commit(run, chunk, |k| failures.contains(place + k), now);
+            place += run.len();
+        }
+    }
+
+    /// Checks a message as far as that goes without the cipher. Yields its session, its counter, and the part that
+    /// goes to the cipher.
     #[inline]
-    pub fn prepare_open(
-        &self,
-        receiver_index: u32,
-        counter: u64,
-        encrypted_length: usize,
+    fn look_up<'a>(
+        &'a self,
+        message: &'a mut [u8],
+        last: &mut Option<LastLookup>,
         now: Time,
-    ) -> Result<OpenTicket, Rejected> {
+    ) -> Result<(u32, u64, aead::Packet<'a>), Rejected> {
+        let (header, encrypted) =
+            message.split_first_chunk_mut::<DATA_HEADER_LENGTH>().ok_or(Rejected::Malformed)?;
+        let [kind, index, low, high] = words(header);
+        if kind != 4 {
+            return Err(Rejected::Malformed);
+        }
+        let counter = u64::from(low) | u64::from(high) << 32;
         if counter >= REJECT_AFTER_MESSAGES {
             return Err(Rejected::CounterBeyondLimit);
         }
-        let number = self.receivers.get(receiver_index).ok_or(Rejected::UnknownSession)?;
+        let number = match last {
+            Some(last) if last.index == index => last.session,
+            Some(_) | None => self.receivers.get(index).ok_or(Rejected::UnknownSession)?,
+        };
+        *last = Some(LastLookup { index, session: number });
         let session = &self.sessions[number as usize];
         if now >= session.expires {
             return Err(Rejected::SessionExpired);
         }
-        let payload_length =
-            encrypted_length.checked_sub(aead::TAG_LENGTH).ok_or(Rejected::TooShort)?;
+        if encrypted.len() < aead::TAG_LENGTH {
+            return Err(Rejected::TooShort);
+        }
         replay::check(self.window(number), session.replay_next, counter)?;
-        Ok(OpenTicket { session: number, local_index: receiver_index, counter, payload_length })
+        let key = session.receive_key.as_bytes();
+        let packet =
+            aead::Packet::new(key, counter, encrypted).map_err(|_| Rejected::BufferLength)?;
+        Ok((number, counter, packet))
     }
 
-    /// The key to open a packet with.
-    ///
-    /// # Errors
-    /// [`Rejected::SessionGone`] when the session ended after the ticket was given out.
+    /// Records a run of packets of one session: counters, where the peer is, the first use of the session, timers.
+    /// `failed` tells which of the run the cipher refused.
     #[inline]
-    pub fn opening_key(&self, ticket: &OpenTicket) -> Result<&SymmetricKey, Rejected> {
-        self.session_of(ticket).map(|session| &session.receive_key)
-    }
-
-    /// Records an opened packet: its counter, the session's first use, timers, and where the peer is.
-    ///
-    /// # Errors
-    /// [`Rejected::Replayed`] when another packet of the same batch had this counter, [`Rejected::SessionGone`] when
-    /// the session ended meanwhile. The caller then destroys the plaintext; [`Sessions::open_burst`] does.
-    #[inline]
-    pub fn commit_open(
+    fn commit(
         &mut self,
-        authenticated: Authenticated,
-        endpoint: Endpoint,
+        run: &[Pending],
+        chunk: &mut [Inbound<'_>],
+        failed: impl Fn(usize) -> bool,
         now: Time,
-    ) -> Result<Received, Rejected> {
-        let Authenticated(ticket) = authenticated;
-        self.session_of(&ticket)?;
-        let session = &mut self.sessions[ticket.session as usize];
+    ) {
+        let Some(number) = run.first().map(|pending| pending.session as usize) else { return };
+        let session = &mut self.sessions[number];
         let (windows, _) = self.windows.as_chunks_mut();
-        let window = &mut windows[ticket.session as usize];
-        replay::commit(window, &mut session.replay_next, ticket.counter)?;
-
+        let window = &mut windows[number];
         let (index, cell) = (session.peer, session.cell);
+        let peer = &mut self.peers[index as usize];
+        let handle = PeerHandle::new(index, peer.generation);
+        let mut summary = Summary { unconfirmed: peer.slots.next == Some(cell), ..Summary::NONE };
+
+        for (k, pending) in run.iter().enumerate() {
+            let inbound = &mut chunk[usize::from(pending.position)];
+            let recorded = if failed(k) {
+                Err(Rejected::TagMismatch)
+            } else if session.live {
+                replay::commit(window, &mut session.replay_next, pending.counter)
+            } else {
+                Err(Rejected::SessionGone)
+            };
+            inbound.result = match recorded {
+                Ok(()) => {
+                    let length = inbound.message.len() - DATA_OVERHEAD;
+                    let roamed = peer.endpoint != Some(inbound.endpoint);
+                    if roamed {
+                        peer.endpoint = Some(inbound.endpoint);
+                    }
+                    let confirmed = summary.add(length);
+                    Ok(Received { peer: handle, keepalive: length == 0, confirmed, roamed })
+                }
+                Err(cause) => {
+                    // Opened but not to be used: a second packet of this burst with one counter, for one.
+                    inbound.message.fill(0);
+                    Err(cause)
+                }
+            };
+        }
+        if summary.packets > 0 {
+            self.note_received(number, cell, &summary, now);
+        }
+    }
+
+    /// What authenticated packets of a session mean for its peer.
+    #[inline]
+    fn note_received(&mut self, number: usize, cell: Cell, summary: &Summary, now: Time) {
+        let session = &mut self.sessions[number];
+        let index = session.peer;
         let renew = now >= session.renew_on_receive;
         if renew {
             session.renew_on_receive = Time::NEVER;
         }
-        let confirmed = self.confirm(index, cell);
-
         let peer = &mut self.peers[index as usize];
-        let keepalive = ticket.payload_length == 0;
-        peer.received_packets += 1;
-        peer.received_bytes += ticket.payload_length as u64;
-        let roamed = peer.endpoint != Some(endpoint);
-        if roamed {
-            peer.endpoint = Some(endpoint);
-        }
-        let handle = PeerHandle::new(index, peer.generation);
-        if let Some(deadline) = peer.note_received(!keepalive, now) {
+        peer.received_bytes += summary.bytes;
+        if let Some(deadline) = peer.note_received(summary.bytes > 0, now) {
             self.wheel.no_later_than(index, deadline);
         }
         if renew {
             self.want_handshake(index, now);
         }
-        Ok(Received { peer: handle, keepalive, confirmed, roamed })
+        if summary.unconfirmed {
+            self.confirm(index, cell);
+        }
     }
+}
 
+/// The authenticated packets of a run.
+struct Summary {
+    packets: usize,
+    bytes: u64,
+    /// The session was waiting for its first packet.
+    unconfirmed: bool,
+}
+
+impl Summary {
+    const NONE: Self = Self { packets: 0, bytes: 0, unconfirmed: false };
+
+    /// Counts a packet. True when it is the one that confirms the session.
     #[inline]
-    fn session_of(&self, ticket: &OpenTicket) -> Result<&super::Session, Rejected> {
-        self.sessions
-            .get(ticket.session as usize)
-            .filter(|session| session.live && session.local_index == ticket.local_index)
-            .ok_or(Rejected::SessionGone)
+    fn add(&mut self, length: usize) -> bool {
+        let confirms = self.unconfirmed && self.packets == 0;
+        self.packets += 1;
+        self.bytes += length as u64;
+        confirms
     }
+}
+
+/// A header as little-endian words.
+#[inline]
+fn words(header: &[u8; DATA_HEADER_LENGTH]) -> [u32; 4] {
+    let (chunks, _) = header.as_chunks::<4>();
+    [0, 1, 2, 3].map(|i| u32::from_le_bytes(chunks[i]))
 }

@@ -85,7 +85,7 @@ impl Peer {
         }
     }
 
-    /// An authenticated packet arrived. Returns a deadline that may be earlier than the one set.
+    /// Authenticated packets arrived, with `data` if one was not empty. Returns a deadline that may be earlier than the one set.
     #[inline]
     pub(super) fn note_received(&mut self, data: bool, now: Time) -> Option<Time> {
         let timers = &mut self.timers;
@@ -98,7 +98,7 @@ impl Peer {
         None
     }
 
-    /// A packet is being sent. Returns a deadline that may be earlier than the one set.
+    /// Packets are being sent, with `data` if one is not empty. Returns a deadline that may be earlier than the one set.
     #[inline]
     pub(super) fn note_sent(&mut self, data: bool, now: Time) -> Option<Time> {
         let timers = &mut self.timers;

@@ -259,19 +259,36 @@ fn a_burst_of_every_fate_gives_each_packet_its_own() {
 }
 
 #[test]
-fn counters_never_repeat_whatever_becomes_of_the_packet() {
+fn counters_never_repeat_whatever_becomes_of_the_packets() {
     let (mut a, _) = connected(START);
-    let mut seen = std::collections::HashSet::new();
-    for i in 0..100 {
-        // Every third ticket is thrown away.
-        let ticket = a.0.prepare_seal(PEER, 16, START).unwrap();
-        assert!(seen.insert(ticket.counter()));
-        if i % 3 != 0 {
-            assert!(a.0.sealing_key(&ticket).is_ok());
+    let mut seen = std::collections::HashSet::from([0]);
+    for round in 1..40 {
+        // Packets that cannot be sent lie between, and another peer's.
+        let mut messages: Vec<Vec<u8>> = (0..round).map(|_| vec![0; 48]).collect();
+        let mut burst: Vec<_> = messages
+            .iter_mut()
+            .enumerate()
+            .map(|(i, message)| {
+                let length = if i % 5 == 3 { 17 } else { 16 };
+                let peer = if i % 7 == 5 { PeerHandle::new(1, 1) } else { PEER };
+                Outbound::new(message, length, peer)
+            })
+            .collect();
+        a.0.seal_burst(&aead(), &mut burst, START);
+        for (i, outbound) in burst.iter().enumerate() {
+            let expected = match i {
+                i if i % 5 == 3 => Err(Rejected::BufferLength),
+                i if i % 7 == 5 => Err(Rejected::StalePeer),
+                _ => Ok(()),
+            };
+            assert_eq!(outbound.result, expected, "packet {i}");
+            if expected.is_ok() {
+                let counter = u64::from_le_bytes(outbound.message[8..16].try_into().unwrap());
+                assert!(seen.insert(counter), "counter {counter} again");
+            }
         }
     }
-    let message = a.seal(&[1; 16], START).unwrap();
-    assert!(!seen.contains(&u64::from_le_bytes(message[8..16].try_into().unwrap())));
+    assert_eq!(seen.len() as u64, seen.iter().max().unwrap() + 1, "and none is left out");
 }
 
 #[test]
@@ -308,22 +325,53 @@ fn buffers_that_do_not_fit_take_no_counter() {
 }
 
 #[test]
-fn a_ticket_of_a_session_that_went_away_is_worth_nothing() {
+fn packets_of_a_session_that_ends_within_the_burst_yield_nothing() {
     let (mut a, mut b) = connected(START);
-    let message = a.seal(&[0x45; 16], START).unwrap();
-    let sealing = a.0.prepare_seal(PEER, 16, START).unwrap();
-    let opening = b.0.prepare_open(2_001, 1, message.len() - DATA_HEADER_LENGTH, START).unwrap();
-    for side in [&mut a, &mut b] {
-        assert!(side.0.remove_peer(PEER));
-        side.0.add_peer(PEER, None, None, START).unwrap();
-        let (other, _) = keypairs(9, START);
-        side.install(other, START);
-    }
-    assert_eq!(a.0.sealing_key(&sealing).err(), Some(Rejected::SessionGone));
-    assert_eq!(b.0.opening_key(&opening).err(), Some(Rejected::SessionGone));
-    let proof = opening.authenticate(aead::Failures::NONE, 0).unwrap();
-    let committed = b.0.commit_open(proof, endpoint(1), START);
-    assert_eq!(committed, Err(Rejected::SessionGone));
+    let oldest = a.seal(&[0x45; 64], START).unwrap();
+    let (initiator, responder) = keypairs(2, START);
+    a.install(initiator, START);
+    b.install(responder, START);
+    let second = a.seal(&[], START).unwrap();
+    b.open(&second, START).unwrap();
+    // The first session is the previous one here; the first packet of a third ends it.
+    let (initiator, responder) = keypairs(3, START);
+    a.install(initiator, START);
+    b.install(responder, START);
+    let (mut third, mut late) = (a.seal(&[0x45; 64], START).unwrap(), oldest);
+    let mut burst = [Inbound::new(&mut third, endpoint(1)), Inbound::new(&mut late, endpoint(1))];
+    b.0.open_burst(&aead(), &mut burst, START);
+    assert!(burst[0].result.is_ok_and(|received| received.confirmed));
+    assert_eq!(burst[1].result, Err(Rejected::SessionGone));
+    assert!(!late.windows(8).any(|bytes| bytes == [0x45; 8]));
+}
+
+#[test]
+fn only_the_first_packet_of_a_burst_confirms_a_session() {
+    let (mut a, mut b) = (Side::new(), Side::new());
+    let (initiator, responder) = keypairs(1, START);
+    a.install(initiator, START);
+    b.install(responder, START);
+    let mut messages: Vec<_> = (0..4).map(|_| a.seal(&[0x45; 16], START).unwrap()).collect();
+    messages[0][20] ^= 1;
+    let mut burst: Vec<_> = messages.iter_mut().map(|m| Inbound::new(m, endpoint(1))).collect();
+    b.0.open_burst(&aead(), &mut burst, START);
+    let confirmed: Vec<_> =
+        burst.iter().map(|inbound| inbound.result.map(|received| received.confirmed)).collect();
+    assert_eq!(confirmed, [Err(Rejected::TagMismatch), Ok(true), Ok(false), Ok(false)]);
+}
+
+#[test]
+fn a_run_past_the_message_limit_is_sent_as_far_as_counters_go() {
+    let (mut a, _) = connected(START);
+    let current = a.0.peers[3].slots.current.unwrap();
+    a.0.sessions[number(3, current) as usize].send_counter = REJECT_AFTER_MESSAGES - 2;
+    let mut messages = vec![vec![0; 48]; 5];
+    let mut burst: Vec<_> = messages.iter_mut().map(|m| Outbound::new(m, 16, PEER)).collect();
+    burst[1].length = 17;
+    a.0.seal_burst(&aead(), &mut burst, START);
+    let results: Vec<_> = burst.iter().map(|outbound| outbound.result.err()).collect();
+    let (length, none) = (Some(Rejected::BufferLength), Some(Rejected::NoSession));
+    assert_eq!(results, [None, length, None, none, none]);
 }
 
 #[test]
