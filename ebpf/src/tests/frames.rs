@@ -58,6 +58,11 @@ impl Ipv4 {
         packet.extend(self.destination.octets());
         packet.extend(&self.options);
         packet.resize(words * 4, 0);
+        let sum: u32 = packet
+            .chunks(2)
+            .map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])))
+            .fold(0, |sum, word| (sum + word) % 0xffff);
+        packet[10..12].copy_from_slice(&u16::to_be_bytes(0xffff - sum as u16));
         packet.extend(&self.payload);
         packet
     }

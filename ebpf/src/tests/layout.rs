@@ -5,6 +5,7 @@ use crate::layout::{
 use crate::{Action, Exit};
 
 const EXITS: &str = include_str!("../xdp/exits.h");
+const README: &str = include_str!("../../README.md");
 const LAYOUT: &str = include_str!("../xdp/layout.h");
 
 #[test]
@@ -22,6 +23,19 @@ fn both_sides_list_the_same_exits_in_the_same_order() {
     let here: Vec<(&str, &str)> =
         Exit::ALL.iter().map(|exit| (exit.name(), action(exit.action()))).collect();
     assert_eq!(listed, here);
+}
+
+#[test]
+fn the_description_lists_every_exit_with_its_action() {
+    for exit in Exit::ALL {
+        let action = match exit.action() {
+            Action::Pass => "pass",
+            Action::Drop => "drop",
+            Action::Redirect => "redirect",
+        };
+        let row = format!("| `{}` | {action} | ", exit.name());
+        assert!(README.contains(&row), "README.md has no row {row}");
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod layout;
 mod local;
 mod model;
 mod namespace;
+mod parser;
 mod privileges;
 mod process;
 mod rig;

@@ -221,7 +221,7 @@ fn kept() -> impl Strategy<Value = usize> {
 }
 
 /// A frame that mostly makes sense, then perhaps some bytes changed and its end cut or padded.
-fn frame() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn frame() -> impl Strategy<Value = Vec<u8>> {
     let packet = prop_oneof![
         4 => ipv4_packet().prop_map(|packet| (0x0800, packet)),
         4 => ipv6_packet().prop_map(|packet| (0x86dd, packet)),
@@ -263,7 +263,7 @@ fn the_program_decides_as_the_description_says() {
     let until = Monotonic.now() + Duration::from_secs(600);
     rig.steering.block(std::net::IpAddr::V4(BLOCKED4).into(), until).expect("block");
     rig.steering.block(std::net::IpAddr::V6(BLOCKED6).into(), until).expect("block");
-    let mut runner = TestRunner::new(Config { cases: 20_000, ..Config::default() });
+    let mut runner = TestRunner::new(Config { cases: 8_000, ..Config::default() });
     let seen = RefCell::new(HashSet::new());
     runner
         .run(&frame(), |frame| {
