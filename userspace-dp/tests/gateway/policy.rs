@@ -44,10 +44,10 @@ fn a_client_cannot_borrow_the_address_of_another() -> Result<()> {
         client.run(&format!("ip address del {borrowed}/32 dev {second}"))?;
         client.run(&format!("ip route add {SERVER_V4}/32 dev {first} src {borrowed}"))?;
         let gateway = tunnel.ringwall()?;
-        let before = gateway.drops("wg_allowed_source")?;
+        let before = gateway.drops("wg_source_not_allowed")?;
         let report = ping(&client, SERVER_V4, 5, &format!("-I {borrowed}"))?;
         ensure!(report.received == 0, "a borrowed address got an answer: {report:?}");
-        let dropped = tunnel.ringwall()?.drops("wg_allowed_source")? - before;
+        let dropped = tunnel.ringwall()?.drops("wg_source_not_allowed")? - before;
         ensure!(dropped >= 5, "5 packets were dropped, {dropped} were counted");
         Ok(())
     })
