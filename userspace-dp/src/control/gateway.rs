@@ -21,6 +21,7 @@ use tracing::{error, info, warn};
 use wireguard::Endpoint;
 
 use super::listener::Server;
+use super::metrics::Exporter;
 use super::netlink::Changes;
 use super::neighbour_keeper::NeighbourKeeper;
 use super::observer::{DeviceView, Observer, ObserverParts, RouteView, View, unix_now};
@@ -140,7 +141,7 @@ impl Gateway {
         let telemetry = &self.loaded.config.telemetry;
         let security = &self.loaded.config.security;
         let control = socket::serve(&telemetry.control_socket, security, Arc::clone(&self.observer))?;
-        let metrics = http::serve(&telemetry.listen, Arc::clone(&self.observer) as Arc<dyn http::Health>)?;
+        let metrics = http::serve(&telemetry.listen, Arc::new(Exporter::new(Arc::clone(&self.observer))))?;
         Ok((control, metrics))
     }
 
@@ -214,6 +215,10 @@ impl Gateway {
     pub(super) fn publish(&mut self) {
         let snapshot = self.running.maker.make();
         self.running.publisher.publish(snapshot);
+        // A worker that sleeps may hold packets that wait for what is new.
+        for worker in &self.running.workers {
+            worker.waker.wake();
+        }
         let current = self.running.publisher.current();
         self.observer.renew(|view| view.snapshot = current);
     }
@@ -310,7 +315,7 @@ impl Gateway {
             applied: outcome.is_ok(),
             message: outcome.unwrap_or_else(|refusal| format!("{refusal:#}")),
         };
-        let peers: Vec<_> = self.running.registry.iter().cloned().collect();
+        let peers: Arc<[_]> = self.running.registry.iter().cloned().collect();
         let loaded = Arc::clone(&self.loaded);
         self.observer.renew(|view| {
             view.reload = Some(reload);

@@ -51,7 +51,8 @@ impl Listener {
     /// # Errors
     /// The kernel's answer.
     pub fn tcp(address: SocketAddr) -> Result<Self> {
-        let listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
+        let listener =
+            TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
         Ok(Self::Tcp(listener))
     }
 
@@ -61,14 +62,17 @@ impl Listener {
     /// # Errors
     /// The path cannot be used, or somebody answers there.
     pub fn unix(path: &Path) -> Result<Self> {
-        let listener = bind_unix(path).with_context(|| format!("cannot listen at {}", path.display()))?;
+        let listener =
+            bind_unix(path).with_context(|| format!("cannot listen at {}", path.display()))?;
         Ok(Self::Unix(listener, path.to_owned()))
     }
 
     fn accept(&self) -> std::io::Result<Connection> {
         match self {
             Self::Tcp(listener) => listener.accept().map(|(stream, _)| Connection::Tcp(stream)),
-            Self::Unix(listener, _) => listener.accept().map(|(stream, _)| Connection::Unix(stream)),
+            Self::Unix(listener, _) => {
+                listener.accept().map(|(stream, _)| Connection::Unix(stream))
+            }
         }
     }
 }

@@ -19,6 +19,8 @@ pub mod show;
 pub mod snapshots;
 pub mod socket;
 pub mod start;
+#[cfg(test)]
+mod testing;
 pub mod tunnel;
 
 pub use gateway::run;

@@ -65,7 +65,7 @@ pub struct View {
     /// The steering program's exits: name, packets.
     pub exits: Vec<(&'static str, u64)>,
     /// The peers.
-    pub peers: Vec<KnownPeer>,
+    pub peers: Arc<[KnownPeer]>,
     /// The kernel's index of the tunnel's device; zero without a tunnel.
     pub tunnel_ifindex: u32,
     /// The tunnel's public key.

@@ -12,7 +12,6 @@ use crate::api::{Body, ConfigReport, RefusalKind, Reply, Subject};
 
 pub(super) use drops::dropped;
 pub(super) use peers::peers;
-pub(super) use runtime::latency;
 pub(super) use status::status;
 
 /// The table that was asked for.

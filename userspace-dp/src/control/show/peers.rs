@@ -1,10 +1,12 @@
 //! `show peers`: the tunnel's peers as wg(8) would list them, and which worker owns each.
 
+use std::collections::HashMap;
+
 use super::taken_at;
 use crate::api::{Peer, Peers};
 use crate::control::observer::{Observer, unix_at};
 use crate::control::peers::KnownPeer;
-use crate::runtime::shared::WorkerReport;
+use wireguard::{PeerHandle, PeerStatus};
 
 /// A session this old cannot carry data.
 const SESSION_LIFE_SECONDS: u64 = wireguard::REJECT_AFTER_TIME.as_secs();
@@ -12,6 +14,14 @@ const SESSION_LIFE_SECONDS: u64 = wireguard::REJECT_AFTER_TIME.as_secs();
 pub(crate) fn peers(observer: &Observer) -> Peers {
     let view = observer.view();
     let reports = observer.reports();
+    let statuses: HashMap<(usize, PeerHandle), PeerStatus> = reports
+        .iter()
+        .enumerate()
+        .flat_map(|(worker, report)| {
+            let peers = report.iter().flat_map(|report| &report.peers);
+            peers.map(move |&(handle, status)| ((worker, handle), status))
+        })
+        .collect();
     let wireguard = view.loaded.config.wireguard.as_ref();
     let owner = |peer: &KnownPeer| view.snapshot.tunnel.owners.owner(peer.handle.index());
     Peers {
@@ -20,7 +30,12 @@ pub(crate) fn peers(observer: &Observer) -> Peers {
         public_key: view.public_key.as_ref().map(ToString::to_string).unwrap_or_default(),
         listen_port: view.snapshot.tunnel.listen_port,
         peers: ordered(&view.peers, wireguard)
-            .map(|peer| row(peer, owner(peer).map(|worker| u32::from(worker.0)), &reports))
+            .map(|peer| {
+                let worker = owner(peer);
+                let status =
+                    worker.and_then(|worker| statuses.get(&(usize::from(worker.0), peer.handle)));
+                row(peer, worker.map(|worker| u32::from(worker.0)), status.copied())
+            })
             .collect(),
     }
 }
@@ -30,17 +45,16 @@ fn ordered<'a>(
     peers: &'a [KnownPeer],
     wireguard: Option<&'a config::Wireguard>,
 ) -> impl Iterator<Item = &'a KnownPeer> {
+    let by_key: HashMap<_, _> =
+        peers.iter().map(|peer| (peer.config.public_key.bytes(), peer)).collect();
     let configured = wireguard.into_iter().flat_map(|wireguard| &wireguard.peer);
-    configured.filter_map(|peer| peers.iter().find(|known| known.config.public_key == peer.public_key))
+    configured.filter_map(move |peer| by_key.get(peer.public_key.bytes()).copied())
 }
 
-fn row(peer: &KnownPeer, worker: Option<u32>, reports: &[Option<WorkerReport>]) -> Peer {
-    let report = worker.and_then(|worker| reports.get(worker as usize)?.as_ref());
-    let status = report.and_then(|report| {
-        report.peers.iter().find(|(handle, _)| *handle == peer.handle).map(|(_, status)| *status)
-    });
+fn row(peer: &KnownPeer, worker: Option<u32>, status: Option<PeerStatus>) -> Peer {
     let config = &peer.config;
-    let seen = status.and_then(|status| status.endpoint).map(|endpoint| endpoint.remote().to_string());
+    let seen =
+        status.and_then(|status| status.endpoint).map(|endpoint| endpoint.remote().to_string());
     Peer {
         name: config.name.as_str().into(),
         public_key: config.public_key.to_string(),
