@@ -54,7 +54,8 @@ mod guarded {
         if FORBIDDEN.try_with(Cell::get).unwrap_or(false) {
             // An allocator may not unwind, so this ends the process; the message itself may allocate.
             FORBIDDEN.set(false);
-            eprintln!("a worker {what} memory on the packet path");
+            let at = std::backtrace::Backtrace::force_capture();
+            eprintln!("a worker {what} memory on the packet path\n{at}");
             std::process::abort();
         }
     }

@@ -56,6 +56,8 @@ pub struct Surroundings {
 pub fn run<P: Port>(mut worker: Worker<P>, surroundings: &Surroundings) -> anyhow::Result<Worker<P>> {
     pin_current_thread(surroundings.cpu)?;
     let shared = Arc::clone(&worker.shared);
+    // The library behind snapshots keeps a node for each thread, allocated at its first reading: now, not in a turn.
+    drop(worker.snapshots.last());
     let mut idle_turns = 0;
     let mut polled_at = Time::ZERO;
     let mut turn_began = Monotonic.now();
