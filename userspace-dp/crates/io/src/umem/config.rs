@@ -45,14 +45,14 @@ pub enum Pages {
     Ordinary,
 }
 
-/// What [`Umem::new`] builds.
+/// What [`Umem::new`](crate::Umem::new) builds.
 #[derive(Clone, Copy, Debug)]
 pub struct UmemConfig {
     /// Number of frames, at least one.
     pub frames: u32,
     /// Size of each frame.
     pub frame_size: FrameSize,
-    /// Bytes reserved in each frame for outer headers, beyond [`XDP_HEADROOM`].
+    /// Bytes reserved in each frame for outer headers, beyond [`XDP_HEADROOM`](crate::XDP_HEADROOM).
     pub headroom: u16,
     /// Which pages to stand on.
     pub huge_pages: HugePages,
