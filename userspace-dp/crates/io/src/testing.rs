@@ -23,7 +23,7 @@ pub use steering::Steering;
 pub fn in_namespace<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     // SAFETY: asking for the user id touches no memory.
     if unsafe { libc::geteuid() } != 0 {
-        println!("skipped: needs root for a network namespace");
+        eprintln!("skipped: needs root for a network namespace");
         return None;
     }
     let thread = thread::spawn(move || {
