@@ -71,7 +71,8 @@ pub struct Contender<'a> {
 }
 
 impl<'a> Contender<'a> {
-    /// `run` does about a millisecond of work per call.
+    /// `run` does a fraction of a millisecond of work per call: short enough that a busy machine
+    /// disturbs few rounds.
     pub fn new(name: &str, run: impl FnMut() -> Sample + 'a) -> Self {
         Self { name: name.to_owned(), run: Box::new(run) }
     }
