@@ -49,14 +49,12 @@ impl Tunnel {
     fn seal(&mut self, set: &Set, batch: usize) {
         let inner = set.inner.chunks(batch);
         for (frames, inner) in self.frames.chunks_mut(batch).zip(inner) {
-            let mut burst: ArrayVec<Outbound<'_>, COUNT> = frames
-                .iter_mut()
-                .zip(inner)
-                .map(|(frame, inner)| {
-                    let end = MESSAGE + message_length(inner.len(), MTU);
-                    Outbound::new(&mut frame[MESSAGE..end], inner.len(), PEER)
-                })
-                .collect();
+            // Pushed in place: collecting would move the whole array once more.
+            let mut burst = ArrayVec::<Outbound<'_>, COUNT>::new();
+            for (frame, inner) in frames.iter_mut().zip(inner) {
+                let end = MESSAGE + message_length(inner.len(), MTU);
+                burst.push(Outbound::new(&mut frame[MESSAGE..end], inner.len(), PEER));
+            }
             self.sender.seal_burst(&self.aead, &mut burst, NOW);
             assert!(burst.iter().all(|outbound| outbound.result.is_ok()));
         }
@@ -67,14 +65,11 @@ impl Tunnel {
         let mut total = 0;
         let inner = set.inner.chunks(batch);
         for (frames, inner) in self.frames.chunks_mut(batch).zip(inner) {
-            let mut burst: ArrayVec<Inbound<'_>, COUNT> = frames
-                .iter_mut()
-                .zip(inner)
-                .map(|(frame, inner)| {
-                    let end = MESSAGE + message_length(inner.len(), MTU);
-                    Inbound::new(&mut frame[MESSAGE..end], endpoint())
-                })
-                .collect();
+            let mut burst = ArrayVec::<Inbound<'_>, COUNT>::new();
+            for (frame, inner) in frames.iter_mut().zip(inner) {
+                let end = MESSAGE + message_length(inner.len(), MTU);
+                burst.push(Inbound::new(&mut frame[MESSAGE..end], endpoint()));
+            }
             self.receiver.open_burst(&self.aead, &mut burst, NOW);
             for inbound in &burst {
                 let payload = inbound.payload();
