@@ -57,7 +57,8 @@ fn rule(rule: &config::Policy) -> RuleSpec {
             config::Action::Deny => Action::Deny,
             config::Action::Reject => Action::Reject,
         },
-        log: rule.log,
+        // There is no event stream that a match could be shown in.
+        log: false,
     }
 }
 

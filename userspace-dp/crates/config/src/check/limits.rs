@@ -11,7 +11,6 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     let key = |name: &str| Key::top("limits").field(name);
     within(&key("peers"), limits.peers, 1..=1 << 20, findings);
     within(&key("policy_rules"), limits.policy_rules, 1..=1 << 20, findings);
-    within(&key("routes"), limits.routes, 16..=1 << 24, findings);
     within(&key("neighbours"), limits.neighbours, 16..=1 << 20, findings);
     within(&key("parked_packets"), limits.parked_packets, 1..=1 << 16, findings);
     within(&key("handshake_sources"), limits.handshake_sources, 256..=1 << 20, findings);
@@ -28,7 +27,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     }
     if limits.reply_rate_per_source > limits.reply_rate {
         let allowed = format!("at most `reply_rate`, {}", limits.reply_rate);
-        findings.error(&key("reply_rate_per_source"), "more than the whole gateway sends", allowed);
+        findings.error(&key("reply_rate_per_source"), "more than a whole zone gets", allowed);
     }
     check_counts(config, findings);
 }

@@ -56,7 +56,6 @@ fn check_service(key: &Key, wireguard: &Wireguard, names: &Names, findings: &mut
         findings.error(&key.field("handshake_rate"), "no handshake could complete", "from 1pps");
     }
     within(&key.field("handshake_burst"), wireguard.handshake_burst, 1..=65536, findings);
-    within(&key.field("handshake_threads"), wireguard.handshake_threads, 1..=16, findings);
 }
 
 /// The public half of the gateway's own key, if that could be read.

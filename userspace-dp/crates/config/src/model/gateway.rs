@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 #[schemars(inline)]
 pub struct Gateway {
-    /// The gateway's name in logs, metrics and `ringwall status`.
+    /// The gateway's name in `ringwall status`.
     #[schemars(extend("x-failure" = "None: it is only shown."))]
     pub name: Name,
 

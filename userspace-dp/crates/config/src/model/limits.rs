@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 #[schemars(inline)]
 pub struct Limits {
-    /// Most WireGuard peers.
+    /// Most WireGuard peers. A reload needs places for the peers that come beside those that go.
     #[schemars(range(min = 1, max = 1048576), extend("x-unit" = "peers", "x-failure" = "A configuration with more peers is refused."))]
     pub peers: u32,
 
@@ -17,12 +17,8 @@ pub struct Limits {
     #[schemars(range(min = 1, max = 1048576), extend("x-unit" = "rules", "x-failure" = "A configuration with more rules is refused."))]
     pub policy_rules: u32,
 
-    /// Most routes mirrored from the kernel.
-    #[schemars(range(min = 16, max = 16777216), extend("x-unit" = "routes", "x-failure" = "Further routes are not used, which is counted and shown in `status`."))]
-    pub routes: u32,
-
-    /// Most neighbours mirrored from the kernel.
-    #[schemars(range(min = 16, max = 1048576), extend("x-unit" = "neighbours", "x-failure" = "Packets to further neighbours are dropped and counted."))]
+    /// Most next hops whose entries in the kernel's neighbour table are looked for and kept alive.
+    #[schemars(range(min = 16, max = 1048576), extend("x-unit" = "next hops", "x-failure" = "Further next hops are not looked for: their packets wait for `park_time`, are dropped and counted."))]
     pub neighbours: u32,
 
     /// Packets that one worker holds while the kernel looks for their next hop's hardware address.
@@ -33,7 +29,7 @@ pub struct Limits {
     #[schemars(extend("x-failure" = "A packet held longer is dropped and counted. From 10ms to 10s."))]
     pub park_time: Duration,
 
-    /// Frames that wait between each pair of workers, a power of two.
+    /// Frames that wait between each pair of workers, and between a worker and the TUN device, a power of two.
     #[schemars(range(min = 64, max = 65536), extend("x-unit" = "frames", "x-failure" = "When full, the frame is dropped and counted."))]
     pub handoff_ring: u32,
 
@@ -45,7 +41,7 @@ pub struct Limits {
     #[schemars(range(min = 64, max = 65536), extend("x-unit" = "events", "x-failure" = "When full, the newest is dropped and counted."))]
     pub event_ring: u32,
 
-    /// Handshake messages that wait for the handshake threads per worker, a power of two. At an eighth full
+    /// Handshake messages that wait for the handshake thread per worker, a power of two. At an eighth full
     /// the gateway counts as under load and asks for cookies.
     #[schemars(range(min = 64, max = 65536), extend("x-unit" = "messages", "x-failure" = "When full, the newest is dropped and counted; the peer tries again after 5s."))]
     pub handshake_queue: u32,
@@ -54,15 +50,16 @@ pub struct Limits {
     #[schemars(range(min = 256, max = 1048576), extend("x-unit" = "sources", "x-failure" = "Under a flood from more sources, new ones share a bucket that is never fuller than theirs would be."))]
     pub handshake_sources: u32,
 
-    /// Packets that wait in each direction between the workers and the TUN device, a power of two.
-    #[schemars(range(min = 64, max = 65536), extend("x-unit" = "packets", "x-failure" = "When full, packets for the gateway itself are dropped and counted."))]
+    /// Frames for packets between the TUN device and the workers, for each direction, a power of two.
+    #[schemars(range(min = 64, max = 65536), extend("x-unit" = "frames", "x-failure" = "Too few and packets of the gateway itself wait in the TUN device's own queue, where the kernel drops them."))]
     pub tun_queue: u32,
 
-    /// Replies that the whole gateway sends per second: ICMP errors and TCP resets.
+    /// Replies per second, ICMP errors and TCP resets, to all packets that come from one zone. It holds for the
+    /// whole gateway, however many workers there are.
     #[schemars(extend("x-failure" = "Above it packets are dropped without a reply, which is counted."))]
     pub reply_rate: Rate,
 
-    /// Replies per second to one source address.
+    /// Of these, replies per second to one source: an IPv4 address or an IPv6 network of 64 bits.
     #[schemars(extend("x-failure" = "As with `reply_rate`; at most `reply_rate`."))]
     pub reply_rate_per_source: Rate,
 }
@@ -72,7 +69,6 @@ impl Default for Limits {
         Self {
             peers: 16384,
             policy_rules: 16384,
-            routes: 1_048_576,
             neighbours: 16384,
             parked_packets: 256,
             park_time: Duration::from_secs(1),

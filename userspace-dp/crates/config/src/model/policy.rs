@@ -30,7 +30,7 @@ pub struct Set {
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
 pub struct Policy {
-    /// The rule's name in counters and logs.
+    /// The rule's name.
     #[schemars(extend("x-example" = "vpn-to-servers", "x-failure" = "Two rules of one name are refused."))]
     pub name: Name,
 
@@ -81,11 +81,6 @@ pub struct Policy {
     /// tells the sender.
     #[schemars(extend("x-example" = "allow", "x-failure" = "There is no default: each rule says what it does."))]
     pub action: Action,
-
-    /// Whether matches are sampled to the event stream.
-    #[serde(default)]
-    #[schemars(extend("x-failure" = "None for traffic; many samples crowd out others, and the lost ones are counted."))]
-    pub log: bool,
 }
 
 /// What happens to a packet that a rule matches.

@@ -26,7 +26,7 @@ pub struct Telemetry {
     #[schemars(extend("x-reload" = true, "x-failure" = "`debug` and `trace` describe control's work, never single packets."))]
     pub log_level: LogLevel,
 
-    /// The form of log lines. `auto` writes journal fields under systemd, text otherwise.
+    /// The form of log lines. `auto` is text, without time stamps under systemd, whose journal has its own.
     #[schemars(extend("x-failure" = "None: it is only the form."))]
     pub log_format: LogFormat,
 
@@ -57,7 +57,7 @@ pub enum LogLevel {
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum LogFormat {
-    /// Journal fields under systemd, text otherwise.
+    /// Text, without time stamps under systemd.
     Auto,
     /// Text.
     Text,
@@ -70,8 +70,10 @@ pub enum LogFormat {
 #[serde(deny_unknown_fields, default)]
 #[schemars(inline)]
 pub struct Security {
-    /// Whether capabilities that are not needed after start are given up.
-    #[schemars(extend("x-failure" = "When off, a flaw in the process is worth more to an attacker."))]
+    /// Whether capabilities that are not needed after start are given up. The control thread keeps CAP_NET_ADMIN and
+    /// CAP_BPF, to follow changes of peers, routes and addresses; all other threads keep none, and no program that
+    /// the process might start regains any.
+    #[schemars(extend("x-failure" = "When off, a flaw in the process is worth more to an attacker. When on, a reload reads only files that the daemon's user may read, root's bypass of permissions being gone."))]
     pub drop_capabilities: bool,
 
     /// Users that may read through the control socket, besides root and the daemon's own user.

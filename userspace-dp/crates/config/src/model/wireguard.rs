@@ -41,8 +41,8 @@ pub struct Wireguard {
     #[schemars(extend("x-example" = "vpn", "x-reload" = true, "x-failure" = "A zone that is not declared is refused."))]
     pub zone: Name,
 
-    /// The largest packet inside the tunnel. `"auto"` takes the MTU of the interface that leads to the peer,
-    /// less 60 bytes over IPv4 and 80 over IPv6.
+    /// The largest packet inside the tunnel. `"auto"` takes the smallest MTU of the interfaces less 80 bytes, what
+    /// a tunnel packet over IPv6 adds.
     #[serde(default = "Wireguard::default_mtu")]
     #[schemars(extend("x-unit" = "bytes", "x-failure" = "Too large and tunnel packets are fragmented on the way, or lost; too small costs throughput. From 1280."))]
     pub mtu: Count,
@@ -54,18 +54,13 @@ pub struct Wireguard {
 
     /// Handshakes per second that the whole gateway computes for sources without a valid cookie.
     #[serde(default = "Wireguard::default_handshake_rate")]
-    #[schemars(extend("x-failure" = "Too low delays the reconnect of many peers at once; too high lets a flood occupy the handshake threads."))]
+    #[schemars(extend("x-failure" = "Too low delays the reconnect of many peers at once; too high lets a flood occupy the handshake thread."))]
     pub handshake_rate: Rate,
 
     /// Handshakes that may come at once before `handshake_rate` holds them back.
     #[serde(default = "Wireguard::default_handshake_burst")]
     #[schemars(range(min = 1, max = 65536), extend("x-unit" = "handshakes", "x-failure" = "As with `handshake_rate`."))]
     pub handshake_burst: u32,
-
-    /// Threads that compute handshakes, away from the workers' CPUs. One computes some ten thousand a second.
-    #[serde(default = "Wireguard::default_handshake_threads")]
-    #[schemars(range(min = 1, max = 16), extend("x-unit" = "threads", "x-failure" = "More than spare CPUs take time from the workers."))]
-    pub handshake_threads: u32,
 
     /// Whether the peers' allowed addresses become kernel routes to the TUN device: `allowed-ips` adds and
     /// removes them, `off` leaves routing to the operator.
@@ -182,10 +177,6 @@ impl Wireguard {
 
     const fn default_handshake_burst() -> u32 {
         256
-    }
-
-    const fn default_handshake_threads() -> u32 {
-        1
     }
 
     const fn default_routes() -> TunnelRoutes {

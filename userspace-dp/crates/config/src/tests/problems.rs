@@ -144,7 +144,7 @@ fn impossible_combinations_are_refused() {
         Case { from: "[wireguard]", to: "[limits]\npeers = 2000000\n[wireguard]", key: "limits.peers", value: "2000000",
             message: "out of range", allowed: "a whole number from 1 to" },
         Case { from: "[wireguard]", to: "[limits]\nreply_rate = \"10pps\"\n[wireguard]", key: "limits.reply_rate_per_source", value: "",
-            message: "more than the whole gateway sends", allowed: "at most `reply_rate`, 10pps" },
+            message: "more than a whole zone gets", allowed: "at most `reply_rate`, 10pps" },
         Case { from: "[wireguard]", to: "[limits]\npolicy_rules = 1\n[wireguard]", key: "policy", value: "",
             message: "2 of them", allowed: "at most `limits.policy_rules`, 1" },
     ]);
@@ -222,7 +222,7 @@ fn one_run_tells_every_problem_in_the_order_of_the_file_with_the_indices_of_the_
         .replace("zone = \"lan\"", "zone = \"lan\"\nqueus = 2\nrx_ring = 100")
         .replace("protocol = \"icmp\"", "protocol = \"udp\"")
         .replace("name = \"web\"\n", "")
-        .replace("to = \"lan\"", "to = \"lan\"\nlog = \"yes\"");
+        .replace("to = \"lan\"", "to = \"lan\"\nsource_port = \"yes\"");
     let rejected = scratch.load(&text).unwrap_err();
     let keys: Vec<&str> = rejected.diagnostics.iter().map(|one| one.key.as_str()).collect();
     assert_eq!(
@@ -233,7 +233,7 @@ fn one_run_tells_every_problem_in_the_order_of_the_file_with_the_indices_of_the_
             "wireguard.peer[0].allowed_ips[0]",
             "wireguard.peer[0].allowed_ips[1]",
             "policy[0].name",
-            "policy[0].log",
+            "policy[0].source_port",
             "policy[1].icmp_type",
         ]
     );
