@@ -27,7 +27,7 @@ mod packets;
 mod peers;
 mod pipeline;
 
-use ringwall_benches::report::{Family, Unit};
+use ringwall_benches::report::{Contender, Family, Unit};
 
 use self::packets::Set;
 use self::pipeline::Way;
@@ -89,12 +89,14 @@ fn decapsulate(family: &mut Family, set: &Set, batch: usize) {
 }
 
 fn path(family: &mut Family, set: &Set, way: Way) {
-    let (direction, cipher): (&str, fn(&Set) -> _) = match way {
+    let (direction, cipher): (&str, for<'a> fn(&'a Set) -> Contender<'a>) = match way {
         Way::Encapsulate => ("encapsulate", peers::ring_seal),
         Way::Decapsulate => ("decapsulate", peers::ring_open),
     };
     let name = format!("wireguard.pipeline.{}.{direction}", set.name);
-    if wanted(&name) && let Ok(length) = set.name.parse() {
+    if wanted(&name)
+        && let Ok(length) = set.name.parse()
+    {
         family.compare(&name, Unit::NanosPerPacket, pipeline::path(way, length), vec![cipher(set)]);
     }
 }

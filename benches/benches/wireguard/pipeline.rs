@@ -77,7 +77,8 @@ fn encapsulate(length: usize) -> Contender<'static> {
     let frame = inner(length, LAN_HOST, PEERS[PEER as usize].host).frame();
     let frames = vec![frame; COUNT];
     let gateway = RefCell::new(Gateway::new());
-    let sealed = wireguard::message_length(length, usize::from(pipeline::testing::INNER_MTU)) + 14 + 20 + 8;
+    let sealed =
+        wireguard::message_length(length, usize::from(pipeline::testing::INNER_MTU)) + 14 + 20 + 8;
     Contender::new("ringwall", move || {
         measure(|| gateway.borrow_mut().burst(LAN, &frames), &gateway, WAN, sealed)
     })
@@ -90,7 +91,8 @@ fn decapsulate(length: usize) -> Contender<'static> {
         let prepare = || {
             let mut gateway = gateway.borrow_mut();
             let now = gateway.site.now;
-            let frames: Vec<Vec<u8>> = (0..COUNT).map(|_| gateway.remote.frame(&packet, now)).collect();
+            let frames: Vec<Vec<u8>> =
+                (0..COUNT).map(|_| gateway.remote.frame(&packet, now)).collect();
             gateway.burst(WAN, &frames)
         };
         measure(prepare, &gateway, LAN, length + 14)

@@ -104,6 +104,8 @@ impl MeshSeat {
                 link.lent -= 1;
                 pool.put(frame);
             }
+        }
+        for link in self.links.iter_mut().flatten() {
             while link.owed > 0 && !link.repay.is_full() {
                 let Some(frame) = pool.take() else { return };
                 match link.repay.push(frame) {

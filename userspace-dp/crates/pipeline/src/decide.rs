@@ -50,10 +50,18 @@ fn decide_forward<'s>(
         return Some(Answer::Unreachable);
     };
     packet.hop = Some(hop);
-    if egress.kind == InterfaceKind::Tunnel {
-        packet.seal_for = peer_of(&packet.parsed.addresses, context.snapshot);
-        if packet.seal_for.is_none() {
-            packet.verdict = Verdict::Drop(Reason::PeerUnknown);
+    match egress.kind {
+        InterfaceKind::Port { .. } => {}
+        InterfaceKind::Tunnel => {
+            packet.seal_for = peer_of(&packet.parsed.addresses, context.snapshot);
+            if packet.seal_for.is_none() {
+                packet.verdict = Verdict::Drop(Reason::PeerUnknown);
+                return Some(Answer::Unreachable);
+            }
+        }
+        // It is in no zone, so there is nothing to ask the policy.
+        InterfaceKind::Unattached => {
+            packet.verdict = Verdict::Drop(Reason::EgressUnattached);
             return Some(Answer::Unreachable);
         }
     }

@@ -106,7 +106,13 @@ fn open(
                 if received.confirmed {
                     state.mark_ready(peer);
                 }
-                packet.verdict = enter(packet, peer, context, out, counters);
+                // The place may have another occupant already, whose addresses are not this peer's.
+                packet.verdict = match context.snapshot.peer(peer) {
+                    Some(known) if known.id == received.peer => {
+                        enter(packet, peer, context, out, counters)
+                    }
+                    Some(_) | None => Verdict::Drop(Reason::WgStalePeer),
+                };
             }
         }
     }

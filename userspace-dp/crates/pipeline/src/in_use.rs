@@ -33,7 +33,8 @@ impl NeighboursInUse {
             IpAddr::V4(address) => u64::from(address.to_bits()),
             IpAddr::V6(address) => (address.to_bits() >> 64) as u64 ^ address.to_bits() as u64,
         };
-        let mixed = (number ^ u64::from(interface.0) << 48).wrapping_mul(self.seed | 0x9e37_79b9_0000_0001);
+        let mixed =
+            (number ^ u64::from(interface.0) << 48).wrapping_mul(self.seed | 0x9e37_79b9_0000_0001);
         let epoch = (now.as_nanos() >> EPOCH_SHIFT) + 1;
         let entry = mixed & 0xffff_ffff_0000_0000 | epoch & 0xffff_ffff;
         let Some(place) = self.told.get_mut((mixed >> 54) as usize % PLACES) else { return false };

@@ -26,6 +26,10 @@ mod reply_budget;
 mod snapshot;
 mod stages;
 mod state;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use outbox::{ControlEvent, EVENTS_MAX, Outbox, Sink};
 pub use packet::{Arrivals, Entry, HOPS_MAX, Ingress, Outgoing, Verdict};

@@ -123,6 +123,11 @@ impl Outbox {
         self.ports.get(usize::from(port.0)).is_some_and(|queue| !queue.is_empty())
     }
 
+    /// Takes the oldest frame that waits for `port`, for whoever has no device to flush to.
+    pub fn pop(&mut self, port: PortId) -> Option<Outgoing> {
+        self.ports.get_mut(usize::from(port.0))?.pop_front()
+    }
+
     /// Moves what `device` has room for onto its transmit ring, oldest first. Calls `sent` with the arrival
     /// time of each burst's first frame and the number and bytes of its frames.
     pub fn flush(

@@ -14,10 +14,21 @@ use crate::outbox::{Outbox, Sink};
 use crate::packet::{Outgoing, Verdict};
 use crate::snapshot::Snapshot;
 
+/// What a packet waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting {
+    /// The interface that it leaves by.
+    pub(crate) interface: InterfaceId,
+    /// The next hop there.
+    pub(crate) address: IpAddr,
+    /// Since when it waits.
+    pub(crate) since: Time,
+}
+
 /// The packets of one worker that wait for next hops.
 #[derive(Debug)]
 pub(crate) struct Parked {
-    frames: HeldFrames<(InterfaceId, IpAddr)>,
+    frames: HeldFrames<Waiting>,
     queue: HeldQueue,
     /// How long a packet waits for its next hop.
     patience: Duration,
@@ -35,16 +46,15 @@ impl Parked {
         self.frames.len()
     }
 
-    /// Keeps `frame`, an IP packet for `address` on `interface`.
+    /// Keeps `frame`, an IP packet.
     pub(crate) fn park(
         &mut self,
-        interface: InterfaceId,
-        address: IpAddr,
+        waiting: Waiting,
         frame: Frame,
         arrived: Time,
         sink: &mut Sink<'_>,
     ) {
-        let held = HeldFrame { frame, arrived, note: (interface, address) };
+        let held = HeldFrame { frame, arrived, note: waiting };
         if let Err(held) = self.frames.push(&mut self.queue, held) {
             sink.discard(held.frame, Reason::NeighbourQueueFull);
         }
@@ -58,15 +68,33 @@ impl Parked {
         sink: &mut Sink<'_>,
         out: &mut Outbox,
     ) {
-        let expired =
-            self.frames.front(&self.queue).is_some_and(|held| now.since(held.arrived) >= self.patience);
-        if !expired && self.looked_at == snapshot.path_generation {
-            return;
+        let oldest = self.frames.front(&self.queue).map(|held| held.note.since);
+        if oldest.is_some_and(|since| now.since(since) >= self.patience) {
+            self.look(snapshot, now, sink, out);
+        } else {
+            self.poll_new(snapshot, now, sink, out);
         }
+    }
+
+    /// The same, unless nothing can have changed since it was last looked at.
+    #[inline]
+    pub(crate) fn poll_new(
+        &mut self,
+        snapshot: &Snapshot,
+        now: Time,
+        sink: &mut Sink<'_>,
+        out: &mut Outbox,
+    ) {
+        if self.looked_at != snapshot.path_generation {
+            self.look(snapshot, now, sink, out);
+        }
+    }
+
+    fn look(&mut self, snapshot: &Snapshot, now: Time, sink: &mut Sink<'_>, out: &mut Outbox) {
         self.looked_at = snapshot.path_generation;
         for _ in 0..self.queue.len() {
             let Some(held) = self.frames.pop(&mut self.queue) else { return };
-            let (interface, address) = held.note;
+            let Waiting { interface, address, since } = held.note;
             let known = snapshot.neighbours.get(interface, address).and_then(|neighbour| {
                 match neighbour.state {
                     NeighbourState::Reachable | NeighbourState::Stale => Some(neighbour.mac),
@@ -85,7 +113,7 @@ impl Parked {
                     | Verdict::AwaitNeighbour(..)
                     | Verdict::Consumed => sink.discard(frame, Reason::Undecided),
                 }
-            } else if now.since(held.arrived) >= self.patience {
+            } else if now.since(since) >= self.patience {
                 sink.discard(held.frame, Reason::NeighbourTimeout);
             } else if let Err(held) = self.frames.push(&mut self.queue, held) {
                 sink.discard(held.frame, Reason::NeighbourQueueFull);

@@ -24,8 +24,8 @@ pub(crate) struct OuterPath {
     addresses: Addresses,
     source_port: u16,
     destination_port: u16,
-    /// The largest outer IP packet.
-    mtu: u16,
+    /// The largest inner packet, padding included.
+    inner_mtu: u16,
     /// The interface and the neighbour on it that packets go to.
     neighbour: (InterfaceId, IpAddr),
     link: Link,
@@ -74,7 +74,7 @@ impl OuterPath {
             addresses,
             source_port: snapshot.tunnel.listen_port,
             destination_port: remote.port(),
-            mtu: hop.mtu.unwrap_or(egress.mtu).min(egress.mtu),
+            inner_mtu: inner_mtu(hop.mtu.unwrap_or(egress.mtu).min(egress.mtu), remote, snapshot),
             neighbour: (hop.interface, hop.gateway.unwrap_or(remote.ip())),
             link: link(hop, remote.ip(), &addresses, snapshot)?,
         })
@@ -92,11 +92,11 @@ impl OuterPath {
         self.neighbour
     }
 
-    /// The largest inner packet: what is left of the path's MTU after outer headers, data header and tag.
+    /// The largest inner packet, padding included: what is left of the path's MTU after outer headers, data header
+    /// and tag, and no more than the tunnel's own MTU, which may be configured for a narrower path beyond.
     #[inline]
     pub(crate) fn inner_mtu(&self) -> usize {
-        let v6 = self.addresses.family() == Family::V6;
-        wireguard::inner_mtu(usize::from(self.mtu), v6)
+        usize::from(self.inner_mtu)
     }
 
     /// Puts UDP, IP and link header in front of the datagram in `frame`. `class` is DSCP and ECN.
@@ -189,6 +189,13 @@ fn link(
             Ok(Link::Awaited)
         }
     }
+}
+
+fn inner_mtu(outer: u16, remote: SocketAddr, snapshot: &Snapshot) -> u16 {
+    let path = wireguard::inner_mtu(usize::from(outer), remote.is_ipv6());
+    let tunnel = snapshot.interface(snapshot.tunnel.interface);
+    let path = u16::try_from(path).unwrap_or(u16::MAX);
+    tunnel.map_or(path, |tunnel| tunnel.mtu.min(path))
 }
 
 fn look_up<'s>(remote: SocketAddr, context: &Context<'s>) -> Option<&'s NextHop> {

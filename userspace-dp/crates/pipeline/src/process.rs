@@ -7,10 +7,10 @@
 
 use arrayvec::ArrayVec;
 use clock::Time;
-use io::BURST;
+use io::{BURST, Frame};
 use policy::ZoneId;
 use telemetry::{Reason, Stage, WorkerCounters};
-use wire::Addresses;
+use wire::{Addresses, Parsed};
 
 use crate::outbox::{Outbox, Sink};
 use crate::packet::{
@@ -19,7 +19,7 @@ use crate::packet::{
 use crate::reasons;
 use crate::reply::{self, Answer, Outcome};
 use crate::reply_budget::ReplyBudget;
-use crate::snapshot::{Snapshot, WorkerId};
+use crate::snapshot::{Interface, InterfaceKind, Snapshot, WorkerId};
 use crate::stages::StageTimer;
 use crate::state::WorkerState;
 use crate::{decide, detunnel, egress, forward};
@@ -73,6 +73,10 @@ impl WorkerState {
     ) {
         let counters = sink.counters;
         counters.bursts.bump();
+        // What has waited goes before what comes, or a flow would overtake itself.
+        self.send_parked(context, sink, out);
+        self.look_for_owners(context, sink, out);
+        self.flush_ready(context, sink, out);
         let mut packets = Packets::new();
         let arrived = arrivals.len();
         parse(arrivals, &mut packets, context, sink);
@@ -83,6 +87,8 @@ impl WorkerState {
 
         if !tunnelled.is_empty() {
             detunnel::detunnel(self, &mut packets, &tunnelled, context, out, counters);
+            // A session that this burst confirmed: what waited for it goes first.
+            self.flush_ready(context, sink, out);
             timer.ended(Stage::Detunnel, tunnelled.len(), counters);
         }
 
@@ -133,7 +139,7 @@ impl WorkerState {
                 Verdict::AwaitSession(peer) => self.stage(peer, frame, arrived, context, sink, out),
                 Verdict::AwaitNeighbour(interface, address) => {
                     out.neighbour_missing(interface, address, sink.counters);
-                    self.park(interface, address, frame, arrived, context, sink);
+                    self.park((interface, address), frame, arrived, context, sink);
                 }
                 Verdict::Consumed => sink.pool.put(frame),
                 // A packet that no stage decided about is a fault, and does not pass.
@@ -197,6 +203,10 @@ fn parse<'s>(
             sink.discard(frame, Reason::IngressUnknown);
             continue;
         };
+        if !is_for_us(&frame, entry, interface, &parsed) {
+            sink.discard(frame, Reason::OtherHost);
+            continue;
+        }
         let zone = match entry {
             Entry::Local => ZoneId::LOCAL,
             Entry::Port(_) | Entry::Seal(_) => interface.zone,
@@ -213,6 +223,18 @@ fn parse<'s>(
             seal_for: None,
             reply: false,
         });
+    }
+}
+
+/// Whether the link header names us or a group. A device in promiscuous mode, or a switch that floods, brings
+/// frames for other stations too; a router that forwarded those would double them.
+fn is_for_us(frame: &Frame, entry: Entry, interface: &Interface, parsed: &Parsed) -> bool {
+    match (entry, interface.kind) {
+        (Entry::Port(_), InterfaceKind::Port { mac, .. }) => {
+            parsed.link.multicast || frame.data().first_chunk() == Some(&mac)
+        }
+        (Entry::Port(_), InterfaceKind::Tunnel | InterfaceKind::Unattached) => false,
+        (Entry::Local | Entry::Seal(_), _) => true,
     }
 }
 

@@ -14,8 +14,11 @@ use policy::ZoneId;
 
 /// Slots of the per-source table.
 const SLOTS: usize = 4096;
-/// Bits of a slot that hold the tag; the others hold the arrival time in units of 1,024 ns.
-const TAG_BITS: u32 = 16;
+/// Bits of a slot that hold the tag; the others hold the arrival time.
+const TAG_BITS: u32 = 12;
+/// The unit of that time is 2^6 = 64 ns: 52 bits of it last for nine years, and rounding it down gives a source
+/// less than a unit an answer, which no rate of answers notices.
+const UNIT_SHIFT: u32 = 6;
 
 /// Rates of replies (ICMP errors, TCP resets).
 #[derive(Debug)]
@@ -62,13 +65,14 @@ impl ReplyBudget {
         let mut seen = slot.load(Ordering::Relaxed);
         loop {
             let (slot_tag, arrival_ns) =
-                (seen >> (64 - TAG_BITS), (seen << TAG_BITS >> TAG_BITS) << 10);
+                (seen >> (64 - TAG_BITS), (seen << TAG_BITS >> TAG_BITS) << UNIT_SHIFT);
             // Somebody else's slot can be taken once it is idle, when nothing is forgiven by it.
             if slot_tag != tag && arrival_ns > now.as_nanos() {
                 return false;
             }
             let Some(next) = self.source_rate.advance(arrival_ns, now) else { return false };
-            let entry = tag << (64 - TAG_BITS) | next.div_ceil(1024) << TAG_BITS >> TAG_BITS;
+            let time = next >> UNIT_SHIFT << TAG_BITS >> TAG_BITS;
+            let entry = tag << (64 - TAG_BITS) | time;
             match slot.compare_exchange_weak(seen, entry, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(current) => seen = current,

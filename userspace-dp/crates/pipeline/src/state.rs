@@ -1,5 +1,7 @@
 //! What one worker keeps between bursts: sessions, outer paths, and packets that wait.
 
+use std::collections::VecDeque;
+
 use aead::Aead;
 use arrayvec::ArrayVec;
 use clock::Time;
@@ -9,11 +11,11 @@ use telemetry::Reason;
 use wireguard::{PeerHandle, Sessions, TimerEvent};
 
 use crate::handshake::{ASK_AGAIN, Datagram, HandshakeEvent, NEVER_ASKED, PeerCommand};
-use crate::in_use::NeighboursInUse;
 use crate::held::{HeldFrame, HeldFrames, HeldQueue};
+use crate::in_use::NeighboursInUse;
 use crate::outbox::{Outbox, Sink};
 use crate::packet::{Entry, Origin, Packet, Packets, Verdict};
-use crate::parked::Parked;
+use crate::parked::{Parked, Waiting};
 use crate::path::{HANDSHAKE_CLASS, OuterPath};
 use crate::process::Context;
 use crate::snapshot::PeerIndex;
@@ -42,10 +44,14 @@ pub struct WorkerState {
     pub(crate) in_use: NeighboursInUse,
     /// Peers whose staged packets can go.
     ready: ArrayVec<PeerIndex, READY_MAX>,
+    /// Peers without owner that packets are staged for here, each once.
+    ownerless: VecDeque<PeerIndex>,
 }
 
 /// Peers that can become ready between two flushes: one a packet of a burst, and one a command.
 const READY_MAX: usize = 2 * BURST;
+/// Peers without owner that are looked at in one go.
+const OWNERLESS_PER_LOOK: usize = 32;
 /// Timer events carried out in one turn; the rest comes in the next.
 const TIMERS_PER_TURN: usize = 64;
 
@@ -55,10 +61,12 @@ pub(crate) struct PeerSlot {
     pub(crate) path: Option<OuterPath>,
     staged: HeldQueue,
     asked_at: Time,
+    ownerless: bool,
 }
 
 impl PeerSlot {
-    const VACANT: Self = Self { path: None, staged: HeldQueue::EMPTY, asked_at: NEVER_ASKED };
+    const VACANT: Self =
+        Self { path: None, staged: HeldQueue::EMPTY, asked_at: NEVER_ASKED, ownerless: false };
 }
 
 impl WorkerState {
@@ -72,6 +80,7 @@ impl WorkerState {
             parked: Parked::new(limits.parked, limits.park_time),
             in_use: NeighboursInUse::new(seed),
             ready: ArrayVec::new(),
+            ownerless: VecDeque::with_capacity(limits.peers),
         }
     }
 
@@ -124,42 +133,93 @@ impl WorkerState {
                     self.sessions.want_session(peer.id, context.now);
                 }
             }
-            Some(_) => {
-                let _ = self.ready.try_push(index);
-            }
+            Some(_) => self.mark_ready(index),
             None => {
-                if slot.asked_at == NEVER_ASKED || context.now.since(slot.asked_at) >= ASK_AGAIN {
-                    slot.asked_at = context.now;
-                    out.handshake(HandshakeEvent::PeerWanted(index, context.worker), sink.counters);
+                if !core::mem::replace(&mut slot.ownerless, true) {
+                    self.ownerless.push_back(index);
                 }
+                self.want_owner(index, context, sink, out);
             }
+        }
+    }
+
+    /// Asks for an owner of the peer, but not all the time.
+    fn want_owner(
+        &mut self,
+        index: PeerIndex,
+        context: &Context<'_>,
+        sink: &Sink<'_>,
+        out: &mut Outbox,
+    ) {
+        let Some(slot) = self.peers.get_mut(index as usize) else { return };
+        if slot.asked_at == NEVER_ASKED || context.now.since(slot.asked_at) >= ASK_AGAIN {
+            slot.asked_at = context.now;
+            out.handshake(HandshakeEvent::PeerWanted(index, context.worker), sink.counters);
+        }
+    }
+
+    /// Looks whether peers have an owner by now. What was staged here for one that another worker owns goes there:
+    /// nobody else would ever come for it.
+    pub(crate) fn look_for_owners(
+        &mut self,
+        context: &Context<'_>,
+        sink: &mut Sink<'_>,
+        out: &mut Outbox,
+    ) {
+        for _ in 0..self.ownerless.len().min(OWNERLESS_PER_LOOK) {
+            let Some(index) = self.ownerless.pop_front() else { return };
+            let waits = self.peers.get(index as usize).is_some_and(|slot| !slot.staged.is_empty());
+            let owner = context.snapshot.tunnel.owners.owner(index);
+            if waits && owner.is_none() && context.snapshot.peer(index).is_some() {
+                self.ownerless.push_back(index);
+                self.want_owner(index, context, sink, out);
+                continue;
+            }
+            if let Some(slot) = self.peers.get_mut(index as usize) {
+                slot.ownerless = false;
+            }
+            while waits && self.flush_burst(index, context, sink, out) {}
         }
     }
 
     /// Keeps a packet until its next hop answers.
     pub(crate) fn park(
         &mut self,
-        interface: InterfaceId,
-        address: core::net::IpAddr,
+        (interface, address): (InterfaceId, core::net::IpAddr),
         frame: Frame,
         arrived: Time,
         context: &Context<'_>,
         sink: &mut Sink<'_>,
     ) {
         debug_assert!(context.snapshot.interface(interface).is_some());
-        self.parked.park(interface, address, frame, arrived, sink);
+        let waiting = Waiting { interface, address, since: context.now };
+        self.parked.park(waiting, frame, arrived, sink);
+    }
+
+    /// Sends on what waited for next hops that the snapshot has brought.
+    pub(crate) fn send_parked(
+        &mut self,
+        context: &Context<'_>,
+        sink: &mut Sink<'_>,
+        out: &mut Outbox,
+    ) {
+        self.parked.poll_new(context.snapshot, context.now, sink, out);
     }
 
     /// Notes that a peer's staged packets can go.
     pub(crate) fn mark_ready(&mut self, index: PeerIndex) {
-        // Without room they go when the next packet to the peer does, or its keepalive.
-        let _ = self.ready.try_push(index);
+        // Flushed after every burst and every command, so there is room for each peer that either can name.
+        if !self.ready.contains(&index) {
+            let full = self.ready.try_push(index).is_err();
+            debug_assert!(!full);
+        }
     }
 
     /// Does what time asks for: keepalives, handshakes, packets whose next hop has answered or never will.
     /// Call it once a turn.
     pub fn poll(&mut self, context: &Context<'_>, sink: &mut Sink<'_>, out: &mut Outbox) {
         self.parked.poll(context.snapshot, context.now, sink, out);
+        self.look_for_owners(context, sink, out);
         for _ in 0..TIMERS_PER_TURN {
             match self.sessions.poll_timers(context.now) {
                 None => break,
@@ -181,6 +241,9 @@ impl WorkerState {
         sink: &mut Sink<'_>,
         out: &mut Outbox,
     ) {
+        if self.ready.is_empty() {
+            return;
+        }
         for index in core::mem::take(&mut self.ready) {
             // A queue holds 128 at most, so this ends.
             while self.flush_burst(index, context, sink, out) {}
@@ -375,7 +438,7 @@ impl WorkerState {
             }
             Verdict::AwaitNeighbour(interface, address) => {
                 out.neighbour_missing(interface, address, sink.counters);
-                self.park(interface, address, frame, arrived, context, sink);
+                self.park((interface, address), frame, arrived, context, sink);
             }
             Verdict::Drop(reason) => sink.discard(frame, reason),
             Verdict::Pending

@@ -103,6 +103,7 @@ reasons! {
     ArpTruncated            "arp_truncated"                 Parse     Hostile   "Fewer than 28 bytes of ARP.";
     ArpKind                 "arp_kind"                      Parse     Hostile   "ARP for anything else than Ethernet and IPv4.";
     IngressUnknown          "ingress_unknown"         Parse     Fault     "The frame came by an interface or VLAN that is in no zone.";
+    OtherHost               "other_host"              Parse     Normal    "The link header names another station: a device in promiscuous mode, or a switch that floods.";
 
     OuterFragment           "wg_outer_fragment"       Classify  Normal    "A fragment of a tunnel packet; lower the tunnel MTU of the sender.";
     LocalNotTunnel          "local_not_tunnel"        Classify  Normal    "Addressed to the gateway outside any tunnel, but not to a tunnel service; steering should have left it to the kernel.";

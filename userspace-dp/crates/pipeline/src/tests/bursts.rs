@@ -1,0 +1,144 @@
+//! How packets are grouped into bursts changes nothing about what becomes of them.
+
+use proptest::prelude::*;
+use telemetry::{Reason, Stage};
+use wire::build::Packet;
+use wire::tcp::Flags;
+
+use super::with_port;
+use crate::outbox::ControlEvent;
+use crate::packet::Entry;
+use crate::snapshot::{PortId, WorkerId};
+use crate::testing::{
+    LAN, LAN_HOST, LAN_HOST6, PEERS, Remote, SERVER, SERVER6, SITE_LIMITS, Sent, Site, WAN,
+};
+
+/// One packet of a random burst.
+#[derive(Clone, Debug)]
+struct Draft {
+    kind: u8,
+    peer: usize,
+    length: usize,
+    hop_limit: u8,
+    destination: usize,
+    flip: Option<usize>,
+    twice: bool,
+}
+
+fn draft() -> impl Strategy<Value = Draft> {
+    let flip = prop_oneof![6 => Just(None), 1 => (0..200usize).prop_map(Some)];
+    (0..8u8, 0..4usize, 0..1480usize, 0..4u8, 0..8usize, flip, any::<bool>()).prop_map(
+        |(kind, peer, length, hop_limit, destination, flip, twice)| {
+            let hop_limit = if hop_limit == 0 { 1 } else { 64 };
+            Draft { kind, peer, length, hop_limit, destination, flip, twice }
+        },
+    )
+}
+
+impl Draft {
+    fn inner(&self, from: &str, from6: &str) -> Packet {
+        let to = [
+            SERVER,
+            PEERS[self.peer].host,
+            LAN_HOST,
+            "10.67.0.1",
+            "10.1.0.99",
+            "127.0.0.1",
+            "10.8.0.1",
+            "10.69.0.2",
+        ];
+        let to6 = [
+            SERVER6,
+            PEERS[self.peer].host6,
+            LAN_HOST6,
+            "fd00:67::1",
+            "ff02::1",
+            "fd00:8::1",
+            "fd00:1::1",
+            "::1",
+        ];
+        let (from, to) = match self.kind % 2 {
+            0 => (from, to[self.destination]),
+            _ => (from6, to6[self.destination]),
+        };
+        let (from, to) = (with_port(from, 1000), with_port(to, [25, 23, 80][self.length % 3]));
+        let packet = match self.kind % 3 {
+            0 => Packet::tcp(from.as_str(), to.as_str(), Flags::SYN).mss(1460),
+            1 => Packet::udp(from.as_str(), to.as_str()),
+            _ => Packet::ping(from.as_str(), to.as_str(), 1, 1),
+        };
+        packet.payload_len(self.length.min(1400)).hop_limit(self.hop_limit)
+    }
+
+    /// The frames, with the device that they come by.
+    fn frames(&self, remotes: &mut [Remote], site: &Site) -> (PortId, Vec<Vec<u8>>) {
+        let plan = &PEERS[self.peer];
+        let (port, mut frame) = if self.kind < 4 {
+            (LAN, self.inner(LAN_HOST, LAN_HOST6).frame())
+        } else {
+            let inner = if self.length % 11 == 0 {
+                Vec::new()
+            } else {
+                self.inner(plan.host, plan.host6).ip()
+            };
+            let inner = inner.get(..1420).unwrap_or(&inner);
+            let remote = self.peer % remotes.len();
+            (WAN, remotes[remote].frame(inner, site.now))
+        };
+        if let Some(bit) = self.flip
+            && let Some(byte) = frame.get_mut(12 + bit)
+        {
+            *byte ^= 1 << (bit % 8);
+        }
+        (port, if self.twice { vec![frame.clone(), frame] } else { vec![frame] })
+    }
+}
+
+type Outcome = (
+    Vec<Sent>,
+    Vec<Vec<u8>>,
+    Vec<(WorkerId, Entry, Vec<u8>)>,
+    Vec<(Reason, u64)>,
+    Vec<ControlEvent>,
+    usize,
+);
+
+/// Everything that a gateway does with these packets, in bursts of `size`.
+fn outcome(drafts: &[Draft], size: usize) -> Outcome {
+    let mut site = Site::of(WorkerId(0), 2, SITE_LIMITS);
+    // Three peers have sessions here, the fourth belongs to another worker.
+    let mut remotes = [site.connect(0), site.connect(1)];
+    site.adopt(2);
+    site.snapshot.tunnel.owners.claim(3, WorkerId(1));
+    let arrivals: Vec<(PortId, Vec<Vec<u8>>)> =
+        drafts.iter().map(|draft| draft.frames(&mut remotes, &site)).collect();
+    let mut sent = Vec::new();
+    for port in [LAN, WAN] {
+        let of_port = arrivals.iter().filter(|arrival| arrival.0 == port);
+        let frames: Vec<Vec<u8>> = of_port.flat_map(|arrival| arrival.1.clone()).collect();
+        for burst in frames.chunks(size) {
+            sent.extend(site.receive(port, burst.iter().cloned()));
+        }
+    }
+    sent.sort_by_key(|sent| sent.port);
+    site.assert_frames_complete();
+    let packets = site.counters.stage(Stage::Parse).packets.read();
+    assert_eq!(packets, arrivals.iter().map(|arrival| arrival.1.len() as u64).sum::<u64>() + 2);
+    // Stages tell control in their own order.
+    let mut events: Vec<ControlEvent> = site.out.events.iter().copied().collect();
+    events.sort_by_key(|event| format!("{event:?}"));
+    (sent, site.punted(), site.handed_off(), site.drops(), events, site.state.frames_held())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_burst_and_its_packets_one_by_one_come_to_the_same(
+        drafts in proptest::collection::vec(draft(), 1..40)
+    ) {
+        let whole = outcome(&drafts, 64);
+        prop_assert_eq!(&whole, &outcome(&drafts, 1));
+        prop_assert_eq!(&whole, &outcome(&drafts, 7));
+    }
+}
