@@ -50,11 +50,7 @@ impl PrivateKey {
 
     /// The public half.
     pub fn public_key(&self) -> PublicKey {
-        let mut public = PublicKey([0; KEY_LENGTH]);
-        if let Ok(computed) = self.agreement_key().compute_public_key() {
-            public.0.copy_from_slice(computed.as_ref());
-        }
-        public
+        self.key_object().1
     }
 
     /// The key in base64.
@@ -62,10 +58,14 @@ impl PrivateKey {
         Zeroizing::new(STANDARD.encode(self.0))
     }
 
-    /// The key as the cryptographic library wants it.
-    pub(crate) fn agreement_key(&self) -> agreement::PrivateKey {
-        agreement::PrivateKey::from_private_key(&agreement::X25519, &self.0)
-            .expect("any 32 bytes are an X25519 private key")
+    /// The key as the cryptographic library wants it, and its public half, which the library computes with it.
+    pub(crate) fn key_object(&self) -> (agreement::PrivateKey, PublicKey) {
+        let object = agreement::PrivateKey::from_private_key(&agreement::X25519, &self.0)
+            .expect("any 32 bytes are an X25519 private key");
+        let computed = object.compute_public_key().expect("every X25519 key has a public half");
+        let mut public = PublicKey([0; KEY_LENGTH]);
+        public.0.copy_from_slice(computed.as_ref());
+        (object, public)
     }
 }
 

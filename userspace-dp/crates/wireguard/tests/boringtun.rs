@@ -62,32 +62,32 @@ impl World {
         let mut buffer = vec![0; 2_048];
         if let TunnResult::WriteToNetwork(bytes) = self.theirs.update_timers(&mut buffer) {
             let bytes = bytes.to_vec();
-            self.to_ours(&bytes);
+            self.carry_to_ours(&bytes);
         }
         let out = self.ours.turn(self.now);
-        self.to_theirs(out);
+        self.carry_to_theirs(out);
     }
 
     fn send_from_ours(&mut self, packet: &[u8]) {
         let out = self.ours.send(self.peer, packet, self.now);
-        self.to_theirs(out);
+        self.carry_to_theirs(out);
     }
 
     fn send_from_theirs(&mut self, packet: &[u8]) {
         let mut buffer = vec![0; 2_048];
         if let TunnResult::WriteToNetwork(bytes) = self.theirs.encapsulate(packet, &mut buffer) {
             let bytes = bytes.to_vec();
-            self.to_ours(&bytes);
+            self.carry_to_ours(&bytes);
         }
     }
 
-    fn to_ours(&mut self, bytes: &[u8]) {
+    fn carry_to_ours(&mut self, bytes: &[u8]) {
         self.datagrams += 1;
         let out = self.ours.receive(THEIRS.parse().unwrap(), bytes, self.now);
-        self.to_theirs(out);
+        self.carry_to_theirs(out);
     }
 
-    fn to_theirs(&mut self, datagrams: Vec<Datagram>) {
+    fn carry_to_theirs(&mut self, datagrams: Vec<Datagram>) {
         for datagram in datagrams {
             assert_eq!(datagram.to, THEIRS.parse::<SocketAddr>().unwrap());
             self.datagrams += 1;
@@ -104,7 +104,7 @@ impl World {
             match self.theirs.decapsulate(from, input, &mut buffer) {
                 TunnResult::WriteToNetwork(bytes) => {
                     let bytes = bytes.to_vec();
-                    self.to_ours(&bytes);
+                    self.carry_to_ours(&bytes);
                     input = &[];
                 }
                 TunnResult::WriteToTunnelV4(inner, _) | TunnResult::WriteToTunnelV6(inner, _) => {
@@ -235,7 +235,7 @@ fn an_idle_tunnel_stays_silent() {
         MockClock::advance(Duration::from_secs(1));
         world.now = world.now + Duration::from_secs(1);
         let out = world.ours.turn(world.now);
-        world.to_theirs(out);
+        world.carry_to_theirs(out);
     }
     assert_eq!(world.datagrams, after_settling);
 }

@@ -16,7 +16,8 @@ pub(crate) struct KeyObject {
 
 impl KeyObject {
     pub(crate) fn new(private: &PrivateKey) -> Self {
-        Self { private: private.agreement_key(), public: private.public_key() }
+        let (private, public) = private.key_object();
+        Self { private, public }
     }
 
     pub(crate) fn public(&self) -> &PublicKey {
