@@ -9,7 +9,9 @@ pub mod configuration;
 pub mod frame;
 pub mod packet;
 pub mod rewrite;
+pub mod wireguard_handshake;
 pub mod wireguard_message;
+pub mod wireguard_sessions;
 
 #[allow(dead_code)]
 #[path = "../../userspace-dp/crates/wire/tests/oracle/mod.rs"]
@@ -26,5 +28,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("frame", frame::run),
     ("packet", packet::run),
     ("rewrite", rewrite::run),
+    ("wireguard_handshake", wireguard_handshake::run),
     ("wireguard_message", wireguard_message::run),
+    ("wireguard_sessions", wireguard_sessions::run),
 ];
