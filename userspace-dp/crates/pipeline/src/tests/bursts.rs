@@ -85,8 +85,11 @@ impl Draft {
             let remote = self.peer % remotes.len();
             (WAN, remotes[remote].frame(inner, site.now))
         };
+        // A peer roams to wherever its last packet says it is, so the outer addresses stay; a forged counter is
+        // told as such or as a replay, depending on when the true one came.
+        let first = if port == LAN { 12 } else { 78 };
         if let Some(bit) = self.flip
-            && let Some(byte) = frame.get_mut(12 + bit)
+            && let Some(byte) = frame.get_mut(first + bit)
         {
             *byte ^= 1 << (bit % 8);
         }
@@ -94,14 +97,16 @@ impl Draft {
     }
 }
 
-type Outcome = (
-    Vec<Sent>,
-    Vec<Vec<u8>>,
-    Vec<(WorkerId, Entry, Vec<u8>)>,
-    Vec<(Reason, u64)>,
-    Vec<ControlEvent>,
-    usize,
-);
+/// Everything that a gateway did with some packets.
+struct Outcome {
+    sent: Vec<Sent>,
+    punted: Vec<Vec<u8>>,
+    handed_off: Vec<(WorkerId, Entry, Vec<u8>)>,
+    drops: Vec<(Reason, u64)>,
+    events: Vec<ControlEvent>,
+    held: usize,
+    unanswered: u64,
+}
 
 /// Everything that a gateway does with these packets, in bursts of `size`.
 fn outcome(drafts: &[Draft], size: usize) -> Outcome {
@@ -127,7 +132,15 @@ fn outcome(drafts: &[Draft], size: usize) -> Outcome {
     // Stages tell control in their own order.
     let mut events: Vec<ControlEvent> = site.out.events.iter().copied().collect();
     events.sort_by_key(|event| format!("{event:?}"));
-    (sent, site.punted(), site.handed_off(), site.drops(), events, site.state.frames_held())
+    Outcome {
+        sent,
+        punted: site.punted(),
+        handed_off: site.handed_off(),
+        drops: site.drops(),
+        events,
+        held: site.state.frames_held(),
+        unanswered: site.counters.replies_limited.read(),
+    }
 }
 
 proptest! {
@@ -138,7 +151,21 @@ proptest! {
         drafts in proptest::collection::vec(draft(), 1..40)
     ) {
         let whole = outcome(&drafts, 64);
-        prop_assert_eq!(&whole, &outcome(&drafts, 1));
-        prop_assert_eq!(&whole, &outcome(&drafts, 7));
+        for size in [1, 7] {
+            let parts = outcome(&drafts, size);
+            // Two sources that share a slot of the reply budget, whose hash is drawn anew each time.
+            prop_assume!(whole.unanswered == 0 && parts.unanswered == 0);
+            // The short ones first, so that a failure can be read.
+            prop_assert_eq!(&whole.drops, &parts.drops);
+            prop_assert_eq!(&whole.events, &parts.events);
+            prop_assert_eq!(whole.held, parts.held);
+            prop_assert_eq!(&whole.handed_off, &parts.handed_off);
+            prop_assert_eq!(&whole.punted, &parts.punted);
+            prop_assert_eq!(whole.sent.len(), parts.sent.len());
+            for (one, other) in whole.sent.iter().zip(&parts.sent) {
+                prop_assert_eq!(one.parsed(), other.parsed());
+                prop_assert!(one == other, "{:?}", one.parsed());
+            }
+        }
     }
 }
