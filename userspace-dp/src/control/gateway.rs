@@ -29,6 +29,7 @@ use super::resolver;
 use super::start::{self, Running};
 use super::{http, link_statistics, logging, reload, socket};
 use crate::api;
+use crate::runtime::privileges::{CONTROL, Privileges};
 
 /// How often heartbeats are looked at.
 const WATCH_EVERY: Duration = Duration::from_millis(50);
@@ -50,6 +51,7 @@ pub fn run(path: &Path, loaded: config::Loaded) -> Result<()> {
     let running = start::start(&loaded.config)?;
     let mut gateway = Gateway::new(path, loaded, running)?;
     let _services = gateway.serve()?;
+    Privileges::of(&gateway.loaded.config.security).keep(CONTROL).context("capabilities")?;
     info!(workers = gateway.running.workers.len(), "ready");
     let ended = loop {
         gateway.wait(&[&terminate, &hang_up, &interrupt]);
@@ -141,7 +143,8 @@ impl Gateway {
         let telemetry = &self.loaded.config.telemetry;
         let security = &self.loaded.config.security;
         let control = socket::serve(&telemetry.control_socket, security, Arc::clone(&self.observer))?;
-        let metrics = http::serve(&telemetry.listen, Arc::new(Exporter::new(Arc::clone(&self.observer))))?;
+        let privileges = Privileges::of(security);
+        let metrics = http::serve(&telemetry.listen, privileges, Arc::new(Exporter::new(Arc::clone(&self.observer))))?;
         Ok((control, metrics))
     }
 

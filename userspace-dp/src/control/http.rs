@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::listener::{Connection, Listener, Server};
+use crate::runtime::privileges::Privileges;
 
 /// The longest request that is read, headers included.
 const REQUEST_MAX: usize = 4096;
@@ -30,7 +31,11 @@ pub trait Health: Send + Sync + 'static {
 ///
 /// # Errors
 /// Nothing can listen there.
-pub fn serve(listen: &config::Listen, health: Arc<dyn Health>) -> Result<Option<Server>> {
+pub fn serve(
+    listen: &config::Listen,
+    privileges: Privileges,
+    health: Arc<dyn Health>,
+) -> Result<Option<Server>> {
     let listener = match listen {
         config::Listen::Off => return Ok(None),
         config::Listen::Tcp(address) => Listener::tcp(*address),
@@ -39,7 +44,7 @@ pub fn serve(listen: &config::Listen, health: Arc<dyn Health>) -> Result<Option<
     let listener = listener.context("telemetry.listen")?;
     // A client that went away concerns nobody else.
     let handle = move |connection| drop(answer(connection, health.as_ref()));
-    Server::start("rw-metrics", listener, handle).map(Some)
+    Server::start("rw-metrics", listener, privileges, handle).map(Some)
 }
 
 fn answer(mut stream: Connection, health: &dyn Health) -> std::io::Result<()> {
@@ -127,7 +132,7 @@ mod tests {
 
     fn server() -> (Server, TcpStream) {
         let listen = config::Listen::Tcp("127.0.0.1:0".parse().unwrap());
-        let server = serve(&listen, Arc::new(Sick)).unwrap().unwrap();
+        let server = serve(&listen, Privileges::Retain, Arc::new(Sick)).unwrap().unwrap();
         let stream = TcpStream::connect(server.tcp_address().unwrap()).unwrap();
         (server, stream)
     }

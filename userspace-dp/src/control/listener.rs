@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::runtime::privileges::Privileges;
+
 /// How long a client may go on sending after it has been answered.
 const LINGER: Duration = Duration::from_millis(250);
 /// Reads of 4 KiB that are thrown away then.
@@ -102,6 +104,7 @@ impl Server {
     pub fn start(
         name: &str,
         listener: Listener,
+        privileges: Privileges,
         mut handle: impl FnMut(Connection) + Send + 'static,
     ) -> Result<Self> {
         let wake = match &listener {
@@ -111,6 +114,7 @@ impl Server {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let serve = move || {
+            privileges.keep_none();
             while !stopped.load(Ordering::Relaxed) {
                 match listener.accept() {
                     Ok(connection) if !stopped.load(Ordering::Relaxed) => handle(connection),

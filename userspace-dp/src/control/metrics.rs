@@ -108,10 +108,12 @@ impl<'a> Scrape<'a> {
 
     fn write(&self, family: &Family, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let (name, help, kind) = (family.name, family.help, family.kind());
-        let mut samples = Samples(encoder.encode_descriptor(name, help, None, kind)?);
+        let encoder = encoder.encode_descriptor(name, help, None, kind)?;
+        let mut samples = Samples { encoder, labels: family.labels };
         match family.source {
-            Source::Worker(read) => self
-                .workers(|number, counters| samples.counter(&[("worker", number)], read(counters))),
+            Source::Worker(read) => {
+                self.workers(|number, counters| samples.counter(&[number], read(counters)))
+            }
             Source::Stage(read) => {
                 self.stages(|labels, counters| samples.counter(labels, read(counters)))
             }
@@ -122,10 +124,9 @@ impl<'a> Scrape<'a> {
                 Some(statistics) => samples.counter(&[], read(statistics)),
                 None => Ok(()),
             },
-            Source::Peer(read) => self
-                .peers
-                .iter()
-                .try_for_each(|peer| samples.counter(&[("peer", &peer.name)], read(peer))),
+            Source::Peer(read) => {
+                self.peers.iter().try_for_each(|peer| samples.counter(&[&peer.name], read(peer)))
+            }
             Source::Own(_, write) => write(self, &mut samples),
         }
     }
@@ -136,12 +137,12 @@ impl<'a> Scrape<'a> {
 
     fn stages(
         &self,
-        mut write: impl FnMut(&[(&str, &str)], &telemetry::StageCounters) -> fmt::Result,
+        mut write: impl FnMut(&[&str], &telemetry::StageCounters) -> fmt::Result,
     ) -> fmt::Result {
         self.workers(|number, counters| {
-            telemetry::Stage::ALL.iter().try_for_each(|&stage| {
-                write(&[("worker", number), ("stage", stage.name())], counters.stage(stage))
-            })
+            telemetry::Stage::ALL
+                .iter()
+                .try_for_each(|&stage| write(&[number, stage.name()], counters.stage(stage)))
         })
     }
 
@@ -154,45 +155,50 @@ impl<'a> Scrape<'a> {
     }
 }
 
-/// The samples of one family.
-struct Samples<'a>(MetricEncoder<'a>);
+/// The samples of one family; each gives its labels' values in the family's order.
+struct Samples<'a> {
+    encoder: MetricEncoder<'a>,
+    labels: &'static [&'static str],
+}
 
 impl Samples<'_> {
-    fn counter(&mut self, labels: &[(&str, &str)], value: impl EncodeCounterValue) -> fmt::Result {
-        self.labelled(labels, |encoder| encoder.encode_counter::<NoLabelSet, _, u64>(&value, None))
+    fn counter(&mut self, values: &[&str], value: impl EncodeCounterValue) -> fmt::Result {
+        self.labelled(values, |encoder| encoder.encode_counter::<NoLabelSet, _, u64>(&value, None))
     }
 
-    fn gauge(&mut self, labels: &[(&str, &str)], value: impl EncodeGaugeValue) -> fmt::Result {
-        self.labelled(labels, |encoder| encoder.encode_gauge(&value))
+    fn gauge(&mut self, values: &[&str], value: impl EncodeGaugeValue) -> fmt::Result {
+        self.labelled(values, |encoder| encoder.encode_gauge(&value))
     }
 
-    fn info(&mut self, labels: &[(&str, &str)]) -> fmt::Result {
-        self.0.encode_info(&labels)
+    fn info(&mut self, values: &[&str]) -> fmt::Result {
+        let labels = self.pairs(values);
+        self.encoder.encode_info(&labels)
     }
 
     /// `buckets`: upper bound and count of each, the last one without a bound.
-    fn histogram(
-        &mut self,
-        labels: &[(&str, &str)],
-        sum: f64,
-        buckets: &[(f64, u64)],
-    ) -> fmt::Result {
+    fn histogram(&mut self, values: &[&str], sum: f64, buckets: &[(f64, u64)]) -> fmt::Result {
         let count = buckets.iter().map(|(_, count)| count).sum();
-        self.labelled(labels, |encoder| {
+        self.labelled(values, |encoder| {
             encoder.encode_histogram::<NoLabelSet>(sum, count, buckets, None)
         })
     }
 
     fn labelled(
         &mut self,
-        labels: &[(&str, &str)],
+        values: &[&str],
         write: impl FnOnce(&mut MetricEncoder<'_>) -> fmt::Result,
     ) -> fmt::Result {
+        let labels = self.pairs(values);
         if labels.is_empty() {
-            write(&mut self.0)
+            write(&mut self.encoder)
         } else {
-            write(&mut self.0.encode_family(&labels)?)
+            write(&mut self.encoder.encode_family(&labels)?)
         }
+    }
+
+    fn pairs<'v>(&self, values: &[&'v str]) -> Vec<(&'static str, &'v str)> {
+        debug_assert_eq!(self.labels.len(), values.len());
+        self.labels.iter().copied().zip(values.iter().copied()).collect()
     }
 }
 

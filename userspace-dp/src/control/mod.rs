@@ -1,5 +1,7 @@
 //! The control thread: what it knows of the kernel and of the configuration, and what it tells the workers.
 
+#[cfg(test)]
+mod configuration_in_use;
 pub mod devices;
 pub mod gateway;
 pub mod http;

@@ -14,6 +14,7 @@ use anyhow::{Context, Result};
 use super::listener::{Connection, Listener, Server};
 use super::observer::Observer;
 use super::show;
+use crate::runtime::privileges::Privileges;
 use crate::api::{MAX_REQUEST, REQUEST_VERSION, RefusalKind, Reply, Request, Verb};
 
 /// How long a client may take to ask, or to take the answer.
@@ -40,7 +41,7 @@ pub fn serve(path: &Path, security: &config::Security, observer: Arc<Observer>) 
     };
     // A client that went away concerns nobody else.
     let handle = move |connection| drop(answering.answer(connection));
-    Server::start("rw-control", listener, handle)
+    Server::start("rw-control", listener, Privileges::of(security), handle)
 }
 
 impl Answering {

@@ -35,6 +35,7 @@ use super::tunnel::{self, TunnelDevice};
 use crate::runtime::handshake::{HandshakeClient, HandshakeParts, HandshakeThread, WorkerLink};
 use crate::runtime::mesh::mesh;
 use crate::runtime::pin::{self, CpuNumber};
+use crate::runtime::privileges::Privileges;
 use crate::runtime::publish::Publisher;
 use crate::runtime::shared::WorkerShared;
 use crate::runtime::slow_path::SlowPath;
@@ -300,6 +301,7 @@ impl Assembly<'_> {
     fn run(self, prepared: Prepared) -> Result<Running> {
         let Prepared { mut mirror, mut kernel, steering, held, zero_copy, tun, mut tunnel, port_guard, pools, slow_pool, queues } = prepared;
         let config = self.config;
+        let privileges = Privileges::of(&config.security);
         let mut rng = rand::rngs::StdRng::try_from_rng(&mut SysRng).context("no randomness to be had")?;
         let now = Monotonic.now();
         let stop = Arc::new(AtomicBool::new(false));
@@ -354,7 +356,7 @@ impl Assembly<'_> {
                 counters: Arc::clone(&handshakes),
                 stop: Arc::clone(&stop),
             });
-            helpers.push(helper("rw-handshake", handshake_waker, move || thread.run())?);
+            helpers.push(helper("rw-handshake", handshake_waker, privileges, move || thread.run())?);
             gate = Some(shared);
             client = Some(asks);
         }
@@ -395,7 +397,7 @@ impl Assembly<'_> {
                 workers: self.workers as usize,
                 stop: Arc::clone(&stop),
             };
-            helpers.push(helper("rw-slow-path", slow_waker, move || slow.run())?);
+            helpers.push(helper("rw-slow-path", slow_waker, privileges, move || slow.run())?);
         }
         let reply_budget = Arc::new(ReplyBudget::new(
             usize::from(u16::MAX),
@@ -517,6 +519,7 @@ impl Assembly<'_> {
             },
             busy_poll: busy_poll(self.config).is_some(),
             sleeper,
+            privileges: Privileges::of(&self.config.security),
             heartbeats: Some(steering.heartbeats()),
         }
     }
@@ -549,7 +552,16 @@ impl Running {
     }
 }
 
-fn helper(name: &'static str, waker: Waker, body: impl FnOnce() + Send + 'static) -> Result<HelperThread> {
-    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(body)?;
+fn helper(
+    name: &'static str,
+    waker: Waker,
+    privileges: Privileges,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<HelperThread> {
+    let run = move || {
+        privileges.keep_none();
+        body();
+    };
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run)?;
     Ok(HelperThread { name, waker, thread })
 }

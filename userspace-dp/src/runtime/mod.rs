@@ -5,6 +5,7 @@ pub mod alloc_guard;
 pub mod handshake;
 pub mod mesh;
 pub mod pin;
+pub mod privileges;
 pub mod publish;
 pub mod shared;
 pub mod slow_path;

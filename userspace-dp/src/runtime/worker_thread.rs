@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use anyhow::Context;
 use arrayvec::ArrayVec;
 use clock::{Clock, Monotonic, Time};
 use ebpf::{Heartbeats, WorkerIndex};
@@ -13,6 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::alloc_guard;
 use super::pin::{CpuNumber, pin_current_thread};
+use super::privileges::{self, Privileges};
 use super::shared::Fault;
 use super::wake::Sleeper;
 use super::worker::Worker;
@@ -48,6 +50,8 @@ pub struct Surroundings {
     pub busy_poll: bool,
     /// How it is woken.
     pub sleeper: Sleeper,
+    /// Whether the thread gives up its capabilities: rings and sockets are open when it begins.
+    pub privileges: Privileges,
     /// Signs of life that the steering program reads; none where there is no program.
     pub heartbeats: Option<Heartbeats>,
 }
@@ -55,6 +59,7 @@ pub struct Surroundings {
 /// Runs `worker` until it is told to stop. Returns the worker, tidied, so that its queues can be closed in order.
 pub fn run<P: Port>(mut worker: Worker<P>, surroundings: &Surroundings) -> anyhow::Result<Worker<P>> {
     pin_current_thread(surroundings.cpu)?;
+    surroundings.privileges.keep(privileges::NONE).context("capabilities")?;
     let shared = Arc::clone(&worker.shared);
     // The library behind snapshots keeps a node for each thread, allocated at its first reading: now, not in a turn.
     drop(worker.snapshots.last());

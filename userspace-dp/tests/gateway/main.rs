@@ -6,6 +6,7 @@ mod configuration;
 mod interop;
 mod lifecycle;
 mod policy;
+mod privileges;
 mod reference;
 mod rekey;
 mod reload;

@@ -114,7 +114,7 @@ pub(super) fn seconds(nanos: u64) -> f64 {
 }
 
 fn build(scrape: &Scrape<'_>, samples: &mut Samples<'_>) -> fmt::Result {
-    samples.info(&[("version", env!("CARGO_PKG_VERSION")), ("aead", scrape.observer.aead.name())])
+    samples.info(&[env!("CARGO_PKG_VERSION"), scrape.observer.aead.name()])
 }
 
 fn generation(scrape: &Scrape<'_>, samples: &mut Samples<'_>) -> fmt::Result {
@@ -128,17 +128,15 @@ fn last_reload(scrape: &Scrape<'_>, samples: &mut Samples<'_>) -> fmt::Result {
 
 fn worker_seconds(scrape: &Scrape<'_>, samples: &mut Samples<'_>) -> fmt::Result {
     scrape.workers(|number, counters| {
-        [("busy", &counters.busy_nanos), ("idle", &counters.idle_nanos)].into_iter().try_for_each(
-            |(state, nanos)| {
-                samples.counter(&[("worker", number), ("state", state)], seconds(nanos.read()))
-            },
-        )
+        [("busy", &counters.busy_nanos), ("idle", &counters.idle_nanos)]
+            .into_iter()
+            .try_for_each(|(state, nanos)| samples.counter(&[number, state], seconds(nanos.read())))
     })
 }
 
 fn worker_alive(scrape: &Scrape<'_>, samples: &mut Samples<'_>) -> fmt::Result {
     scrape.numbered().try_for_each(|(number, worker)| {
-        samples.gauge(&[("worker", &number)], u64::from(scrape.observer.is_alive(worker)))
+        samples.gauge(&[&number], u64::from(scrape.observer.is_alive(worker)))
     })
 }
 
@@ -149,9 +147,9 @@ fn worker_frames(scrape: &Scrape<'_>, samples: &mut Samples<'_>) -> fmt::Result 
             ("held", &counters.frames_held),
             ("owed", &counters.frames_owed),
         ];
-        states.into_iter().try_for_each(|(state, frames)| {
-            samples.gauge(&[("worker", number), ("state", state)], frames.read())
-        })
+        states
+            .into_iter()
+            .try_for_each(|(state, frames)| samples.gauge(&[number, state], frames.read()))
     })
 }
 
@@ -172,45 +170,40 @@ fn latency(scrape: &Scrape<'_>, samples: &mut Samples<'_>) -> fmt::Result {
             }
             sum += value * count as f64;
         }
-        samples.histogram(&[("worker", number)], sum, &buckets)
+        samples.histogram(&[number], sum, &buckets)
     })
 }
 
 fn drops(scrape: &Scrape<'_>, samples: &mut Samples<'_>) -> fmt::Result {
     Reason::all().try_for_each(|reason| {
-        let labels = [("stage", reason.stage().name()), ("reason", reason.name())];
+        let labels = [reason.stage().name(), reason.name()];
         samples.counter(&labels, show::dropped(scrape.observer, reason))
     })
 }
 
 fn steering(scrape: &Scrape<'_>, samples: &mut Samples<'_>) -> fmt::Result {
-    scrape
-        .view
-        .exits
-        .iter()
-        .try_for_each(|&(exit, packets)| samples.counter(&[("exit", exit)], packets))
+    scrape.view.exits.iter().try_for_each(|&(exit, packets)| samples.counter(&[exit], packets))
 }
 
 fn interfaces(scrape: &Scrape<'_>, samples: &mut Samples<'_>) -> fmt::Result {
     scrape.view.devices.iter().try_for_each(|device| {
-        samples.info(&[
-            ("interface", &device.found.name),
-            ("mode", &device.mode),
-            ("zero_copy", if device.zero_copy { "true" } else { "false" }),
-        ])
+        let zero_copy = if device.zero_copy { "true" } else { "false" };
+        samples.info(&[&device.found.name, &device.mode, zero_copy])
     })
 }
 
 fn interface_up(scrape: &Scrape<'_>, samples: &mut Samples<'_>) -> fmt::Result {
-    scrape.view.devices.iter().try_for_each(|device| {
-        samples.gauge(&[("interface", &device.found.name)], u64::from(device.link_up))
-    })
+    scrape
+        .view
+        .devices
+        .iter()
+        .try_for_each(|device| samples.gauge(&[&device.found.name], u64::from(device.link_up)))
 }
 
 fn interface_stepped_down(scrape: &Scrape<'_>, samples: &mut Samples<'_>) -> fmt::Result {
     scrape.view.devices.iter().try_for_each(|device| {
         let stepped_down = u64::from(device.stepped_down.is_some());
-        samples.gauge(&[("interface", &device.found.name)], stepped_down)
+        samples.gauge(&[&device.found.name], stepped_down)
     })
 }
 
@@ -220,9 +213,5 @@ fn peer_count(scrape: &Scrape<'_>, samples: &mut Samples<'_>) -> fmt::Result {
 
 fn latest_handshake(scrape: &Scrape<'_>, samples: &mut Samples<'_>) -> fmt::Result {
     let made = |peer: &'_ Peer| peer.latest_handshake_unix.map(|at| (peer.name.clone(), at));
-    scrape
-        .peers
-        .iter()
-        .filter_map(made)
-        .try_for_each(|(peer, at)| samples.gauge(&[("peer", &peer)], at))
+    scrape.peers.iter().filter_map(made).try_for_each(|(peer, at)| samples.gauge(&[&peer], at))
 }
