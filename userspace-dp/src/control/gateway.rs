@@ -4,6 +4,7 @@
 //! neighbours alive, watches the heartbeats, reloads on SIGHUP and ends on SIGTERM or when something that must live
 //! has died. It never touches a packet.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -24,6 +25,7 @@ use super::listener::Server;
 use super::metrics::Exporter;
 use super::netlink::Changes;
 use super::neighbour_keeper::NeighbourKeeper;
+use super::peers::NameToResolve;
 use super::observer::{DeviceView, Observer, ObserverParts, RouteView, View, unix_now};
 use super::resolver;
 use super::start::{self, Running};
@@ -88,6 +90,8 @@ pub(crate) struct Gateway {
     keep_at: Time,
     resolved: Receiver<resolver::Resolved>,
     resolve_into: Sender<resolver::Resolved>,
+    /// Names of endpoints without an address.
+    unresolved: BTreeSet<String>,
     routes_wanted: Receiver<Sender<Vec<RouteView>>>,
 }
 
@@ -132,9 +136,11 @@ impl Gateway {
             keep_at: Time::ZERO,
             resolved,
             resolve_into,
+            unresolved: BTreeSet::new(),
             routes_wanted,
         };
-        gateway.resolve_names();
+        let names: Vec<_> = gateway.running.registry.names_to_resolve().collect();
+        gateway.resolve(&names);
         Ok(gateway)
     }
 
@@ -262,19 +268,41 @@ impl Gateway {
         }
     }
 
-    /// Asks for the addresses of the endpoints that are names, away from this thread.
-    pub(super) fn resolve_names(&self) {
-        resolver::resolve(self.running.registry.names_to_resolve(), &self.resolve_into);
+    /// Asks for the addresses of endpoints that are names, away from this thread.
+    pub(super) fn resolve(&self, names: &[NameToResolve]) {
+        let privileges = Privileges::of(&self.loaded.config.security);
+        resolver::resolve(names.to_vec(), privileges, &self.resolve_into);
     }
 
     fn take_resolved(&mut self) {
         while let Ok(resolver::Resolved { peer, name, address }) = self.resolved.try_recv() {
-            info!(%name, %address, "resolved");
-            if let Some(client) = &self.running.client {
-                // The thread's death is noticed by the watch.
-                let _ = client.set_endpoint(peer, Endpoint::configured(address));
+            // The peer may have gone or got another endpoint since.
+            if !self.running.registry.names_to_resolve().any(|(known, wanted, _)| (known, &wanted) == (peer, &name)) {
+                continue;
+            }
+            match address {
+                Some(address) => {
+                    info!(%name, %address, "resolved");
+                    self.unresolved.remove(&name);
+                    if let Some(client) = &self.running.client {
+                        // The thread's death is noticed by the watch.
+                        let _ = client.set_endpoint(peer, Endpoint::configured(address));
+                    }
+                }
+                None => {
+                    if self.unresolved.insert(name.clone()) {
+                        warn!(%name, "the endpoint's name does not resolve; it is tried again");
+                    }
+                }
             }
         }
+    }
+
+    /// What does not work and will not show elsewhere, one line each.
+    fn problems(&self) -> Vec<String> {
+        let wanted: BTreeSet<String> = self.running.registry.names_to_resolve().map(|(_, name, _)| name).collect();
+        let names = self.unresolved.intersection(&wanted);
+        names.map(|name| format!("the endpoint {name} does not resolve")).collect()
     }
 
     /// Makes sure that every thread lives.
@@ -301,9 +329,11 @@ impl Gateway {
     fn renew(&mut self) {
         self.running.publisher.collect();
         let (devices, exits) = (devices(&self.running), exits(&self.running));
+        let problems = self.problems();
         self.observer.renew(|view| {
             view.devices = devices;
             view.exits = exits;
+            view.problems = problems;
         });
     }
 

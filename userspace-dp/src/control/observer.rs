@@ -199,3 +199,6 @@ pub fn unix_now() -> u64 {
 pub fn unix_at(time: Time) -> u64 {
     unix_now().saturating_sub(Monotonic.now().since(time).as_secs())
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use route::Lpm;
 use tracing::info;
 use wireguard::{Endpoint, PeerHandle, PresharedKey, PublicKey};
 
-use crate::runtime::handshake::{HandshakeClient, NewPeer, PeerSettings};
+use crate::runtime::handshake::{Ended, HandshakeClient, NewPeer, PeerSettings};
 
 /// A peer that the gateway has.
 #[derive(Clone, Debug)]
@@ -30,10 +30,20 @@ pub struct PeerRegistry {
     places: usize,
 }
 
-/// What changes between two configurations: first those that go, so that their places and prefixes are free.
+/// What became different between two configurations, to be finished or taken back.
+#[derive(Default)]
+#[must_use]
 pub struct Transition {
+    /// Peers that go: out of the registry, but with their sessions until [`Transition::finish`].
     removed: Vec<KnownPeer>,
+    added: Vec<[u8; 32]>,
+    /// As they were before.
+    changed: Vec<config::Peer>,
+    names: Vec<NameToResolve>,
 }
+
+/// A peer whose endpoint is a name: the peer, the name, the port.
+pub type NameToResolve = (PeerHandle, String, u16);
 
 impl PeerRegistry {
     /// A registry for at most `places` peers.
@@ -48,24 +58,55 @@ impl PeerRegistry {
 
     /// Takes on what is new in `wanted`, changes what is different, and forgets what is gone; the sessions of the
     /// latter are wiped by [`Transition::finish`], to be called once the workers have the new snapshot.
-    pub fn change(&mut self, wanted: &[config::Peer], client: &HandshakeClient) -> Result<Transition> {
-        let names: BTreeSet<[u8; 32]> = wanted.iter().map(|peer| *peer.public_key.bytes()).collect();
-        let gone: Vec<_> = self.peers.keys().filter(|key| !names.contains(*key)).copied().collect();
-        let removed = gone.iter().filter_map(|key| self.peers.remove(key)).collect();
+    ///
+    /// # Errors
+    /// Why a peer cannot be taken on. Then everything is as it was before.
+    pub fn change(
+        &mut self,
+        wanted: &[config::Peer],
+        client: &HandshakeClient,
+    ) -> Result<Transition> {
+        let mut transition = Transition::default();
+        match self.take(wanted, client, &mut transition) {
+            Ok(()) => Ok(transition),
+            Err(refusal) => Err(match transition.revert(self, client) {
+                Ok(()) => refusal,
+                Err(error) => refusal.context(error),
+            }),
+        }
+    }
+
+    fn take(
+        &mut self,
+        wanted: &[config::Peer],
+        client: &HandshakeClient,
+        transition: &mut Transition,
+    ) -> Result<()> {
         for peer in wanted {
             let key = *peer.public_key.bytes();
             match self.peers.get_mut(&key) {
+                Some(known) if known.config == *peer => {}
                 Some(known) => {
                     update(known, peer, client)?;
-                    known.config = peer.clone();
+                    // A peer that moved keeps its place, unless the configuration says something new.
+                    if known.config.endpoint != peer.endpoint {
+                        transition.names.extend(name(known.handle, peer));
+                    }
+                    transition.changed.push(std::mem::replace(&mut known.config, peer.clone()));
                 }
                 None => {
                     let handle = add(peer, client)?;
+                    transition.added.push(key);
+                    transition.names.extend(name(handle, peer));
                     self.peers.insert(key, KnownPeer { handle, config: peer.clone() });
                 }
             }
         }
-        Ok(Transition { removed })
+        let names: BTreeSet<[u8; 32]> =
+            wanted.iter().map(|peer| *peer.public_key.bytes()).collect();
+        let gone: Vec<_> = self.peers.keys().filter(|key| !names.contains(*key)).copied().collect();
+        transition.removed = gone.iter().filter_map(|key| self.peers.remove(key)).collect();
+        Ok(())
     }
 
     /// What workers look peers up in, by place.
@@ -105,25 +146,52 @@ impl PeerRegistry {
     }
 
     /// The endpoints that are names, with their peers.
-    pub fn names_to_resolve(&self) -> Vec<(PeerHandle, String, u16)> {
-        let name = |known: &KnownPeer| match known.config.endpoint.as_ref() {
-            Some(config::Endpoint { host: config::Host::Name(name), port }) => {
-                Some((known.handle, name.clone(), *port))
-            }
-            Some(config::Endpoint { host: config::Host::Address(_), .. }) | None => None,
-        };
-        self.peers.values().filter_map(name).collect()
+    pub fn names_to_resolve(&self) -> impl Iterator<Item = NameToResolve> {
+        self.peers.values().filter_map(|known| name(known.handle, &known.config))
     }
 }
 
 impl Transition {
     /// Wipes the sessions of the peers that are gone. How many there were.
-    pub fn finish(self, client: &HandshakeClient) -> Result<usize> {
+    ///
+    /// # Errors
+    /// The handshake thread has ended, which ends the gateway.
+    pub fn finish(self, client: &HandshakeClient) -> Result<usize, Ended> {
         for known in &self.removed {
             client.remove(known.handle)?;
             info!(peer = known.config.name.as_str(), "removed");
         }
         Ok(self.removed.len())
+    }
+
+    /// Makes `registry`, and the handshake thread, what they were before.
+    ///
+    /// # Errors
+    /// The handshake thread has ended, which ends the gateway.
+    pub fn revert(
+        self,
+        registry: &mut PeerRegistry,
+        client: &HandshakeClient,
+    ) -> Result<(), Ended> {
+        for key in &self.added {
+            if let Some(known) = registry.peers.remove(key) {
+                client.remove(known.handle)?;
+            }
+        }
+        for former in self.changed {
+            if let Some(known) = registry.peers.get_mut(former.public_key.bytes()) {
+                update(known, &former, client)?;
+                known.config = former;
+            }
+        }
+        let key = |known: KnownPeer| (*known.config.public_key.bytes(), known);
+        registry.peers.extend(self.removed.into_iter().map(key));
+        Ok(())
+    }
+
+    /// Endpoints that are names and have not been resolved.
+    pub fn names_to_resolve(&self) -> &[NameToResolve] {
+        &self.names
     }
 }
 
@@ -137,7 +205,7 @@ fn add(peer: &config::Peer, client: &HandshakeClient) -> Result<PeerHandle> {
     added.with_context(|| format!("wireguard.peer {:?}", peer.name.as_str()))
 }
 
-fn update(known: &KnownPeer, wanted: &config::Peer, client: &HandshakeClient) -> Result<()> {
+fn update(known: &KnownPeer, wanted: &config::Peer, client: &HandshakeClient) -> Result<(), Ended> {
     let (old, handle) = (&known.config, known.handle);
     if old.preshared_key != wanted.preshared_key {
         client.set_preshared(handle, preshared(wanted))?;
@@ -159,6 +227,16 @@ fn keepalive(peer: &config::Peer) -> Option<core::time::Duration> {
     peer.persistent_keepalive.map(config::Duration::get)
 }
 
+/// The endpoint, when it is a name.
+fn name(handle: PeerHandle, peer: &config::Peer) -> Option<NameToResolve> {
+    match peer.endpoint.as_ref()? {
+        config::Endpoint { host: config::Host::Name(name), port } => {
+            Some((handle, name.clone(), *port))
+        }
+        config::Endpoint { host: config::Host::Address(_), .. } => None,
+    }
+}
+
 /// The endpoint, when it is an address; names are resolved later.
 fn address(peer: &config::Peer) -> Option<Endpoint> {
     match peer.endpoint.as_ref()? {
@@ -168,3 +246,6 @@ fn address(peer: &config::Peer) -> Option<Endpoint> {
         config::Endpoint { host: config::Host::Name(_), .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,15 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use config::{Config, TunnelRoutes};
 
+use tracing::warn;
+
 use super::gateway::Gateway;
-use super::rules;
+use super::netlink::Tables;
+use super::peers::{PeerRegistry, Transition};
+use super::snapshots::SnapshotMaker;
+use super::start::Running;
+use super::{logging, rules};
+use crate::runtime::handshake::HandshakeClient;
 
 /// Reads the configuration at `path` and makes it the one in effect. What changed.
 ///
@@ -22,22 +29,28 @@ pub(super) fn reload(gateway: &mut Gateway, path: &Path) -> Result<String> {
         bail!("a restart is needed for: {}", changes.restart_needed.join(", "));
     }
     for warning in &loaded.warnings {
-        tracing::warn!("{warning}");
+        warn!("{warning}");
     }
     if changes.is_empty() {
         gateway.loaded = Arc::new(loaded);
         return Ok("nothing has changed".into());
     }
+    logging::set_level(loaded.config.telemetry.log_level);
     let removed = apply(gateway, &loaded.config)?;
     gateway.loaded = Arc::new(loaded);
-    gateway.resolve_names();
-    Ok(format!(
+    let mut message = format!(
         "{} peers added, {removed} removed, {} changed; policy {}, zones {}",
         changes.peers_added.len(),
         changes.peers_changed.len(),
         said(changes.policy),
         said(changes.zones),
-    ))
+    );
+    // Peers and policy are in effect by now, so this is no refusal.
+    if let Err(error) = route_peers(gateway) {
+        warn!("{error:#}");
+        message += &format!("; {error:#}");
+    }
+    Ok(message)
 }
 
 fn said(changed: config::Changed) -> &'static str {
@@ -49,51 +62,69 @@ fn said(changed: config::Changed) -> &'static str {
 
 /// Brings peers, policy and zones to what `wanted` says; how many peers went.
 fn apply(gateway: &mut Gateway, wanted: &Config) -> Result<usize> {
-    let (Some(client), Some(wireguard)) = (gateway.running.client.clone(), &wanted.wireguard) else {
-        take_rules(gateway, wanted)?;
-        gateway.publish();
-        return Ok(0);
-    };
-    let transition = match gateway.running.registry.change(&wireguard.peer, &client) {
-        Ok(transition) => transition,
-        Err(refusal) => return Err(undo(gateway, refusal)),
-    };
-    if let Err(refusal) = take_rules(gateway, wanted) {
-        return Err(undo(gateway, refusal));
-    }
-    gateway.running.maker.take_peers(&gateway.running.registry);
+    let Running { registry, client, maker, mirror, .. } = &mut gateway.running;
+    let transition = prepare(registry, client.as_ref(), maker, mirror.tables(), wanted)?;
     // Workers stop taking a removed peer's packets with this; then its sessions are wiped.
     gateway.publish();
-    let removed = transition.finish(&client)?;
-    if wireguard.routes == TunnelRoutes::AllowedIps
-        && let Some(tunnel) = &mut gateway.running.tunnel
-    {
-        let prefixes = gateway.running.registry.prefixes();
-        tunnel.set_routes(prefixes, &mut gateway.running.kernel).context("routes to the tunnel")?;
+    gateway.resolve(transition.names_to_resolve());
+    match &gateway.running.client {
+        Some(client) => Ok(transition.finish(client)?),
+        None => Ok(0),
     }
-    Ok(removed)
 }
 
-fn take_rules(gateway: &mut Gateway, wanted: &Config) -> Result<()> {
-    let policy = rules::compile(wanted, gateway.running.registry.specs())?;
-    let tables = gateway.running.mirror.tables();
-    gateway.running.maker.take_interfaces(tables, wanted)?;
-    gateway.running.maker.take_policy(policy);
+/// Brings `registry` and `maker` to what `wanted` says.
+///
+/// # Errors
+/// Why that cannot be. Then both are as they were before.
+fn prepare(
+    registry: &mut PeerRegistry,
+    client: Option<&HandshakeClient>,
+    maker: &mut SnapshotMaker,
+    tables: &Tables,
+    wanted: &Config,
+) -> Result<Transition> {
+    let (Some(client), Some(wireguard)) = (client, &wanted.wireguard) else {
+        take_rules(registry, maker, tables, wanted)?;
+        return Ok(Transition::default());
+    };
+    let transition = registry.change(&wireguard.peer, client)?;
+    match take_rules(registry, maker, tables, wanted) {
+        Ok(()) => {
+            maker.take_peers(registry);
+            Ok(transition)
+        }
+        Err(refusal) => {
+            transition.revert(registry, client)?;
+            Err(refusal)
+        }
+    }
+}
+
+/// Compiles everything before it takes over anything.
+fn take_rules(
+    registry: &PeerRegistry,
+    maker: &mut SnapshotMaker,
+    tables: &Tables,
+    wanted: &Config,
+) -> Result<()> {
+    let policy = rules::compile(wanted, registry.specs())?;
+    maker.take_interfaces(tables, wanted)?;
+    maker.take_policy(policy);
     Ok(())
 }
 
-/// Brings the peers back to the configuration in effect.
-fn undo(gateway: &mut Gateway, refusal: anyhow::Error) -> anyhow::Error {
-    let old = Arc::clone(&gateway.loaded);
-    let (Some(client), Some(wireguard)) = (gateway.running.client.clone(), &old.config.wireguard) else {
-        return refusal;
-    };
-    let back = gateway.running.registry.change(&wireguard.peer, &client);
-    match back.and_then(|transition| transition.finish(&client)) {
-        Ok(_) => {
-            gateway.running.maker.take_peers(&gateway.running.registry);
-            refusal
+/// Makes the peers' networks routes to the tunnel, where the configuration says so.
+fn route_peers(gateway: &mut Gateway) -> Result<()> {
+    let Running { registry, tunnel, kernel, .. } = &mut gateway.running;
+    let routes = gateway.loaded.config.wireguard.as_ref().map(|wireguard| wireguard.routes);
+    match (tunnel, routes) {
+        (Some(tunnel), Some(TunnelRoutes::AllowedIps)) => {
+            tunnel.set_routes(registry.prefixes(), kernel).context("routes to the tunnel")
         }
-        Err(error) => refusal.context(format!("and the former peers cannot be restored: {error:#}")),
+        (Some(_), Some(TunnelRoutes::Off)) | (_, None) | (None, _) => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

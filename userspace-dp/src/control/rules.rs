@@ -86,3 +86,6 @@ fn port_match(ranges: &[config::PortRange]) -> PortMatch {
         ranges => PortMatch::In(ranges.iter().map(|range| range.ports()).collect()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -235,3 +235,6 @@ impl SnapshotMaker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

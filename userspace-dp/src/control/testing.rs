@@ -13,6 +13,10 @@ use telemetry::WorkerCounters;
 use wireguard::PeerHandle;
 
 use super::devices::Found;
+use super::netlink::{
+    Address, Hop, Link, OperationalState, Placement, Route, RouteKind, TABLE_LOCAL, TABLE_MAIN,
+    Tables, Update,
+};
 use super::observer::{DeviceView, Observer, ObserverParts, RouteView, View, WatchedWorker};
 use super::peers::KnownPeer;
 use super::snapshots::{Fixed, SnapshotMaker};
@@ -169,4 +173,70 @@ pub(super) fn peers(count: u8) -> String {
         let _ = writeln!(text, "{}", peer(number, ""));
         text
     })
+}
+
+/// The kernel's tables: both devices up, with an address and the route to its network each.
+pub(super) fn tables() -> Tables {
+    let mut tables = Tables::new();
+    for (number, address) in [(0, [192, 0, 2, 1]), (1, [198, 51, 100, 1])] {
+        let found = found(number, &format!("eth{number}"));
+        let _ = tables.apply(Update::Link(Link {
+            index: found.ifindex,
+            name: found.name,
+            kind: None,
+            mac: Some(found.mac),
+            mtu: found.mtu,
+            up: true,
+            carrier: true,
+            operational: OperationalState::Up,
+            loopback: false,
+            point_to_point: false,
+            no_arp: false,
+            parent: None,
+            vlan: None,
+            master: None,
+            rx_queues: 1,
+            tx_queues: 1,
+            hardware: None,
+        }));
+        let _ = tables.apply(Update::Address(Address {
+            interface: found.ifindex,
+            address: address.into(),
+            prefix_length: 24,
+            peer: None,
+            broadcast: None,
+            secondary: false,
+            tentative: false,
+        }));
+        let network = ipnet::Ipv4Net::new(address.into(), 24).unwrap().trunc();
+        for (table, kind, destination) in [
+            (
+                TABLE_LOCAL,
+                RouteKind::Local,
+                ipnet::Ipv4Net::from(std::net::Ipv4Addr::from(address)),
+            ),
+            (TABLE_MAIN, RouteKind::Unicast, network),
+        ] {
+            let route = on_link(found.ifindex, table, kind, destination);
+            let _ = tables.apply(Update::Route(route, Placement::Append));
+        }
+    }
+    tables
+}
+
+fn on_link(interface: u32, table: u32, kind: RouteKind, destination: ipnet::Ipv4Net) -> Route {
+    Route {
+        table,
+        destination: destination.into(),
+        source: ipnet::Ipv4Net::default().into(),
+        tos: 0,
+        metric: 0,
+        kind,
+        protocol: 2,
+        scope: 253,
+        preferred_source: None,
+        mtu: None,
+        hops: vec![Hop { interface, gateway: None, onlink: false, weight: 1, encapsulated: false }],
+        nexthop: None,
+    }
 }

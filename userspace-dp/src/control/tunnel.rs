@@ -50,11 +50,15 @@ pub fn create(
             .put_address(ifindex, address.net())
             .with_context(|| format!("wireguard.addresses: {address}"))?;
     }
-    let device = TunnelDevice { ifindex, name: name.to_owned(), mtu, routes: BTreeSet::new() };
-    Ok((tun, device))
+    Ok((tun, TunnelDevice::without_routes(ifindex, name, mtu)))
 }
 
 impl TunnelDevice {
+    /// A device that nothing leads to so far.
+    pub fn without_routes(ifindex: u32, name: &str, mtu: u16) -> Self {
+        Self { ifindex, name: name.to_owned(), mtu, routes: BTreeSet::new() }
+    }
+
     /// Makes the allowed IPs of all peers routes to the device, by difference to what was.
     pub fn set_routes(&mut self, wanted: BTreeSet<IpNet>, kernel: &mut Kernel) -> Result<()> {
         for &destination in wanted.difference(&self.routes) {

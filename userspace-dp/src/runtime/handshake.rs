@@ -197,7 +197,7 @@ impl HandshakeThread {
     }
 
     /// One turn; how much was done.
-    fn turn(&mut self, now: Time, wall: Tai64N) -> usize {
+    pub fn turn(&mut self, now: Time, wall: Tai64N) -> usize {
         let mut done = self.serve_control(now, wall);
         for worker in 0..self.workers.len() {
             done += self.serve_worker(worker, now, wall);
@@ -409,3 +409,6 @@ fn wall() -> Tai64N {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Tai64N::from_unix(since.as_secs(), since.subsec_nanos())
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ pub mod privileges;
 pub mod publish;
 pub mod shared;
 pub mod slow_path;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod wake;
 pub mod worker;
 pub mod worker_thread;
