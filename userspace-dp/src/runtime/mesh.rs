@@ -42,8 +42,10 @@ pub fn mesh(wakers: &[Waker], capacity: usize) -> Vec<MeshSeat> {
             let (to_lower, from_upper) = RingBuffer::new(capacity);
             let (upper_repays, lower_empties) = RingBuffer::new(capacity);
             let (lower_repays, upper_empties) = RingBuffer::new(capacity);
-            let lower_link = Link::new(to_upper, lower_empties, from_upper, lower_repays, &wakers[upper]);
-            let upper_link = Link::new(to_lower, upper_empties, from_lower, upper_repays, &wakers[lower]);
+            let lower_link =
+                Link::new(to_upper, lower_empties, from_upper, lower_repays, &wakers[upper]);
+            let upper_link =
+                Link::new(to_lower, upper_empties, from_lower, upper_repays, &wakers[lower]);
             seats[lower].links[upper] = Some(lower_link);
             seats[upper].links[lower] = Some(upper_link);
         }
@@ -59,7 +61,18 @@ impl Link {
         repay: Producer<Frame>,
         waker: &Waker,
     ) -> Self {
-        Self { forward, empties, arrivals, repay, owed: 0, lent: 0, handed_over: 0, refused: 0, touched: false, waker: waker.clone() }
+        Self {
+            forward,
+            empties,
+            arrivals,
+            repay,
+            owed: 0,
+            lent: 0,
+            handed_over: 0,
+            refused: 0,
+            touched: false,
+            waker: waker.clone(),
+        }
     }
 }
 
@@ -152,6 +165,11 @@ impl MeshSeat {
             capacity: link.forward.buffer().capacity(),
         };
         self.links.iter().map(|link| link.as_ref().map(report).unwrap_or_default()).collect()
+    }
+
+    /// Frames in the rings towards this member, packets and empties: its share of what is in the mesh.
+    pub fn incoming(&self) -> usize {
+        self.links.iter().flatten().map(|link| link.arrivals.slots() + link.empties.slots()).sum()
     }
 
     /// Takes everything out of the incoming rings, for the end: packets and empties alike.

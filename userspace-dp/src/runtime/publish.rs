@@ -37,7 +37,11 @@ impl Publisher {
 
     /// The side of worker number `worker`.
     pub fn subscribe(&self, worker: usize) -> Subscriber {
-        Subscriber { cache: Cache::new(Arc::clone(&self.current)), seen: Arc::clone(&self.seen), worker }
+        Subscriber {
+            cache: Cache::new(Arc::clone(&self.current)),
+            seen: Arc::clone(&self.seen),
+            worker,
+        }
     }
 
     /// The snapshot that workers see from now on replaces the present one.

@@ -244,7 +244,9 @@ impl<P: Port> Body<P> {
     fn deliver(
         &mut self,
         context: &Context<'_>,
-        counters: &WorkerCounters, clock: &impl clock::Clock) {
+        counters: &WorkerCounters,
+        clock: &impl clock::Clock,
+    ) {
         for device in &mut self.devices {
             let queue = &mut device.queue;
             self.outbox.flush(device.port, queue, |arrived, packets, bytes| {
@@ -317,6 +319,9 @@ impl<P: Port> Body<P> {
     /// Where this worker's frames are, hand-off rings aside.
     pub fn census(&self) -> Census {
         let devices: Census = self.devices.iter().map(|device| device.queue.census()).sum();
-        devices + self.pool.census() + self.state.census() + Census::held(self.outbox.frames() as u64)
+        devices
+            + self.pool.census()
+            + self.state.census()
+            + Census::held(self.outbox.frames() as u64)
     }
 }

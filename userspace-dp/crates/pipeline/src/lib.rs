@@ -16,6 +16,7 @@ mod held;
 mod in_use;
 mod next_hop;
 mod outbox;
+mod outer;
 mod packet;
 mod parked;
 mod path;

@@ -8,10 +8,11 @@ use core::net::{IpAddr, SocketAddr};
 use io::Frame;
 use route::{InterfaceId, NextHop, NextHopKind, Resolution};
 use telemetry::Reason;
-use wire::{Addresses, Ecn, Family, Mac, ethernet, ipv4, ipv6, protocol, udp};
+use wire::{Addresses, Ecn, Family, Mac, ethernet};
 use wireguard::Endpoint;
 
 use crate::next_hop;
+use crate::outer::OuterHeaders;
 use crate::packet::Verdict;
 use crate::process::Context;
 use crate::snapshot::{InterfaceKind, PortId, Snapshot};
@@ -21,25 +22,14 @@ use crate::snapshot::{InterfaceKind, PortId, Snapshot};
 pub(crate) struct OuterPath {
     endpoint: Endpoint,
     generation: u64,
-    addresses: Addresses,
-    source_port: u16,
-    destination_port: u16,
+    headers: OuterHeaders,
+    /// The device; `None` while the next hop's MAC address is not known.
+    port: Option<PortId>,
     /// The largest inner packet, padding included.
     inner_mtu: u16,
     /// The interface and the neighbour on it that packets go to.
     neighbour: (InterfaceId, IpAddr),
-    link: Link,
 }
-
-#[derive(Clone, Copy, Debug)]
-enum Link {
-    Ready(PortId, ethernet::Repr),
-    /// The next hop's MAC address is not known yet.
-    Awaited,
-}
-
-/// Hop limit of outer headers.
-const OUTER_HOP_LIMIT: u8 = 64;
 
 impl OuterPath {
     /// Finds the way to `endpoint`.
@@ -68,15 +58,17 @@ impl OuterPath {
         let local = endpoint.local().filter(|local| is_local(*local, snapshot));
         let source = local.or(hop.preferred_source).or(by_interface).ok_or(Reason::NoRoute)?;
         let addresses = Addresses::new(source, remote.ip()).ok_or(Reason::NoRoute)?;
+        let link = link(hop, remote.ip(), &addresses, snapshot)?;
+        let ports = (snapshot.tunnel.listen_port, remote.port());
+        let headers = OuterHeaders::new(link.as_ref().map(|(_, header)| header), addresses, ports)
+            .ok_or(Reason::Undecided)?;
         Ok(Self {
             endpoint,
             generation: snapshot.path_generation,
-            addresses,
-            source_port: snapshot.tunnel.listen_port,
-            destination_port: remote.port(),
+            headers,
+            port: link.map(|(port, _)| port),
             inner_mtu: inner_mtu(hop.mtu.unwrap_or(egress.mtu).min(egress.mtu), remote, snapshot),
             neighbour: (hop.interface, hop.gateway.unwrap_or(remote.ip())),
-            link: link(hop, remote.ip(), &addresses, snapshot)?,
         })
     }
 
@@ -102,60 +94,16 @@ impl OuterPath {
     /// Puts UDP, IP and link header in front of the datagram in `frame`. `class` is DSCP and ECN.
     #[inline]
     pub(crate) fn wrap(&self, frame: &mut Frame, class: u8, snapshot: &Snapshot) -> Verdict {
-        if self.put_ip(frame, class).is_none() {
+        if self.headers.put(frame, class).is_none() {
             return Verdict::Drop(Reason::NoHeadroom);
         }
-        match &self.link {
-            Link::Awaited => Verdict::AwaitNeighbour(self.neighbour.0, self.neighbour.1),
-            Link::Ready(port, header) => {
-                let room = frame.push_front(header.header_len()).ok();
-                match room.and_then(|room| header.emit(room).ok()) {
-                    Some(_) => {
-                        debug_assert!(snapshot.ports.get(usize::from(port.0)).is_some());
-                        Verdict::Forward(*port)
-                    }
-                    None => Verdict::Drop(Reason::NoHeadroom),
-                }
+        match self.port {
+            None => Verdict::AwaitNeighbour(self.neighbour.0, self.neighbour.1),
+            Some(port) => {
+                debug_assert!(snapshot.ports.get(usize::from(port.0)).is_some());
+                Verdict::Forward(port)
             }
         }
-    }
-
-    fn put_ip(&self, frame: &mut Frame, class: u8) -> Option<()> {
-        let datagram =
-            udp::Repr { source_port: self.source_port, destination_port: self.destination_port };
-        match self.addresses {
-            Addresses::V4 { source, destination } => {
-                frame.push_front(ipv4::HEADER_LEN + udp::HEADER_LEN).ok()?;
-                let data = frame.data_mut();
-                // The tag covers the payload; a zero checksum says that there is none (RFC 768).
-                datagram.emit_without_checksum(data.get_mut(ipv4::HEADER_LEN..)?).ok()?;
-                let header = ipv4::Repr {
-                    source,
-                    destination,
-                    protocol: protocol::UDP,
-                    ttl: OUTER_HOP_LIMIT,
-                    traffic_class: class,
-                    identification: 0,
-                    dont_fragment: false,
-                };
-                header.emit(data).ok()?;
-            }
-            Addresses::V6 { source, destination } => {
-                frame.push_front(ipv6::HEADER_LEN + udp::HEADER_LEN).ok()?;
-                let data = frame.data_mut();
-                datagram.emit(data.get_mut(ipv6::HEADER_LEN..)?, &self.addresses).ok()?;
-                let header = ipv6::Repr {
-                    source,
-                    destination,
-                    next_header: protocol::UDP,
-                    hop_limit: OUTER_HOP_LIMIT,
-                    traffic_class: class,
-                    flow_label: 0,
-                };
-                header.emit(data).ok()?;
-            }
-        }
-        Some(())
     }
 }
 
@@ -173,20 +121,19 @@ fn link(
     destination: IpAddr,
     addresses: &Addresses,
     snapshot: &Snapshot,
-) -> Result<Link, Reason> {
+) -> Result<Option<(PortId, ethernet::Repr)>, Reason> {
     let version = match addresses.family() {
         Family::V4 => 0x40,
         Family::V6 => 0x60,
     };
     match snapshot.neighbours.resolve(hop, destination) {
         Resolution::Known(mac) => {
-            let (port, header) = next_hop::header(hop.interface, mac, &[version], snapshot)?;
-            Ok(Link::Ready(port, header))
+            next_hop::header(hop.interface, mac, &[version], snapshot).map(Some)
         }
         Resolution::Pending | Resolution::Unknown | Resolution::Failed => {
             // The interface must be one of ours even while the neighbour is not known.
             next_hop::header(hop.interface, Mac::ZERO, &[version], snapshot)?;
-            Ok(Link::Awaited)
+            Ok(None)
         }
     }
 }

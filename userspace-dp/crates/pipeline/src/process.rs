@@ -10,7 +10,7 @@ use clock::Time;
 use io::{BURST, Frame};
 use policy::ZoneId;
 use telemetry::{Reason, Stage, WorkerCounters};
-use wire::{Addresses, Parsed};
+use wire::{Addresses, Parsed, rewrite};
 
 use crate::outbox::{Outbox, Sink};
 use crate::packet::{
@@ -114,18 +114,18 @@ impl WorkerState {
 
         egress::egress(self, &mut packets, context, sink, out);
         timer.ended(Stage::Egress, forwarded, counters);
-        self.finish(packets, context, sink, out);
+        self.finish(&mut packets, context, sink, out);
     }
 
     /// Carries out the verdicts.
     pub(crate) fn finish(
         &mut self,
-        packets: Packets<'_>,
+        packets: &mut Packets<'_>,
         context: &Context<'_>,
         sink: &mut Sink<'_>,
         out: &mut Outbox,
     ) {
-        for packet in packets {
+        for packet in packets.drain(..) {
             let Packet { frame, arrived, hops, verdict, .. } = packet;
             match verdict {
                 Verdict::Forward(port) => out.transmit(port, Outgoing { frame, arrived }, sink),
@@ -292,4 +292,6 @@ fn begin_at_ip(packet: &mut Packet<'_>) {
         (Ok(()), Some(parsed)) => packet.parsed = parsed,
         (Ok(()) | Err(_), _) => packet.verdict = Verdict::Drop(Reason::Undecided),
     }
+    // A local stack behind a virtual device leaves the checksum to hardware that is not there.
+    rewrite::complete_checksum(packet.frame.data_mut(), &packet.parsed);
 }

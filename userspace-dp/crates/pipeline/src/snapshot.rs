@@ -103,11 +103,50 @@ impl PortInterfaces {
     }
 }
 
-/// The addresses of the gateway, sorted.
+/// The addresses of the gateway. Nearly every question is about another address, and one bit of a small filter
+/// answers that.
 #[derive(Clone, Debug, Default)]
 pub struct LocalAddresses {
-    v4: Box<[Ipv4Addr]>,
-    v6: Box<[Ipv6Addr]>,
+    v4: Filtered<u32>,
+    v6: Filtered<u128>,
+}
+
+/// Sorted numbers, and for each the bit of a filter.
+#[derive(Clone, Debug, Default)]
+struct Filtered<N> {
+    filter: u64,
+    sorted: Box<[N]>,
+}
+
+impl<N: Ord + Copy> Filtered<N> {
+    fn new(numbers: impl IntoIterator<Item = N>, fold: impl Fn(N) -> u64) -> Self {
+        let mut sorted: Vec<N> = numbers.into_iter().collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let filter = sorted.iter().fold(0, |filter, number| filter | bit_of(fold(*number)));
+        Self { filter, sorted: sorted.into() }
+    }
+
+    #[inline]
+    fn contains(&self, number: N, folded: u64) -> bool {
+        self.filter & bit_of(folded) != 0 && self.sorted.binary_search(&number).is_ok()
+    }
+}
+
+/// One of 64 bits, by a multiplication that spreads neighbouring addresses.
+#[inline]
+fn bit_of(folded: u64) -> u64 {
+    1 << (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
+}
+
+#[inline]
+fn fold4(number: u32) -> u64 {
+    u64::from(number)
+}
+
+#[inline]
+fn fold6(number: u128) -> u64 {
+    (number >> 64) as u64 ^ number as u64
 }
 
 impl LocalAddresses {
@@ -116,25 +155,22 @@ impl LocalAddresses {
         v4: impl IntoIterator<Item = Ipv4Addr>,
         v6: impl IntoIterator<Item = Ipv6Addr>,
     ) -> Self {
-        fn sorted<A: Ord>(addresses: impl IntoIterator<Item = A>) -> Box<[A]> {
-            let mut addresses: Vec<A> = addresses.into_iter().collect();
-            addresses.sort_unstable();
-            addresses.dedup();
-            addresses.into()
+        Self {
+            v4: Filtered::new(v4.into_iter().map(Ipv4Addr::to_bits), fold4),
+            v6: Filtered::new(v6.into_iter().map(Ipv6Addr::to_bits), fold6),
         }
-        Self { v4: sorted(v4), v6: sorted(v6) }
     }
 
     /// Whether `address` is ours.
     #[inline]
     pub fn contains4(&self, address: Ipv4Addr) -> bool {
-        self.v4.binary_search(&address).is_ok()
+        self.v4.contains(address.to_bits(), fold4(address.to_bits()))
     }
 
     /// Whether `address` is ours.
     #[inline]
     pub fn contains6(&self, address: Ipv6Addr) -> bool {
-        self.v6.binary_search(&address).is_ok()
+        self.v6.contains(address.to_bits(), fold6(address.to_bits()))
     }
 }
 

@@ -295,7 +295,7 @@ impl WorkerState {
         let more = packets.is_full();
         if !packets.is_empty() {
             egress::egress(self, &mut packets, context, sink, out);
-            self.finish(packets, context, sink, out);
+            self.finish(&mut packets, context, sink, out);
         }
         more
     }

@@ -27,6 +27,15 @@ fn a_packet_is_forwarded_with_one_hop_less_and_a_new_link_header() {
 }
 
 #[test]
+fn a_checksum_that_a_local_stack_left_half_done_is_completed() {
+    for to in [SERVER, SERVER6] {
+        let whole = passes(&from_lan(to));
+        let completed = passes(&from_lan(to).partial_checksum());
+        assert_eq!(completed.ip(), whole.ip());
+    }
+}
+
+#[test]
 fn a_packet_into_a_vlan_gets_its_tag() {
     let sent = passes(&from_lan("10.7.0.5"));
     assert_eq!(sent.port, LAN);
