@@ -3,6 +3,7 @@
 //! Each test builds its own lab, so that they run side by side; without root each prints that it is skipped.
 
 mod configuration;
+mod flood;
 mod interop;
 mod lifecycle;
 mod policy;

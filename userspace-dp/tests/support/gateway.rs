@@ -97,6 +97,22 @@ impl RingwallGateway {
             .with_context(|| format!("show drops: no reason {reason}"))
     }
 
+    /// A counter or gauge of the metrics endpoint, summed over its labels.
+    ///
+    /// # Errors
+    /// When the endpoint does not answer, or has no such series.
+    pub fn metric(&self, name: &str) -> Result<u64> {
+        let page = self.namespace.run("curl -fsS --max-time 5 http://127.0.0.1:9586/metrics")?;
+        let samples = page.lines().filter_map(|line| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let family = series.split('{').next()?;
+            if family == name { value.parse::<u64>().ok() } else { None }
+        });
+        let samples = samples.collect::<Vec<_>>();
+        ensure!(!samples.is_empty(), "no metric {name}:\n{page}");
+        Ok(samples.iter().sum())
+    }
+
     /// Writes `settings` over the configuration, sends SIGHUP, and waits until the gateway has dealt with it.
     /// Answers whether they were applied.
     ///

@@ -8,6 +8,7 @@
 
 mod background;
 mod boringtun;
+mod flood;
 mod gateway;
 mod keys;
 mod network;
@@ -19,6 +20,7 @@ mod wireguard;
 mod wireguard_go;
 
 pub use background::Background;
+pub use flood::{FLOOD_SOURCES, Flood};
 pub use gateway::RingwallGateway;
 pub use keys::{KeyPair, preshared_key};
 pub use network::{Lab, LabOptions, Namespace, Topology};
@@ -27,8 +29,8 @@ pub use settings::{GatewaySettings, PeerSettings};
 pub use sites::{LEFT_HOST, RIGHT_HOST, Sites};
 pub use traffic::{Download, Iperf, PingReport, WebServer, continuous_ping, iperf, ping};
 pub use tunnel::{
-    Family, GATEWAY_TUNNEL_V4, GATEWAY_TUNNEL_V6, GatewayKind, RunningGateway, SERVER_V4,
-    SERVER_V6, Start, Tunnel, TunnelOptions,
+    Family, GATEWAY_OUTSIDE_V4, GATEWAY_TUNNEL_V4, GATEWAY_TUNNEL_V6, GatewayKind, RunningGateway,
+    SERVER_V4, SERVER_V6, Start, Tunnel, TunnelOptions,
 };
 pub use wireguard::{Implementation, Interface, InterfaceSettings, RemotePeer};
 

@@ -7,13 +7,16 @@ use crate::settings::{GatewaySettings, PeerSettings, TUNNEL_POLICY};
 use crate::traffic::WebServer;
 use crate::wireguard::{Implementation, Interface, InterfaceSettings, RemotePeer};
 use anyhow::{Context, Result, bail};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 
 /// The server behind the gateway.
 pub const SERVER_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 2));
 /// The server behind the gateway.
 pub const SERVER_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, 0, 2));
+/// Where clients reach the gateway.
+pub const GATEWAY_OUTSIDE_V4: SocketAddrV4 =
+    SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 1), GATEWAY_PORT);
 /// The gateway's own tunnel address.
 pub const GATEWAY_TUNNEL_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 8, 0, 1));
 /// The gateway's own tunnel address.

@@ -136,6 +136,12 @@ impl Interface {
         self.process.id()
     }
 
+    /// What the implementation logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
     /// Name of the interface.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -5,8 +5,8 @@ use crate::network::Namespace;
 use anyhow::Result;
 use std::path::Path;
 
-/// Starts it in the foreground on a new TUN device called `interface`.
+/// Starts it in the foreground on a new TUN device called `interface`. Its log tells of handshakes, not of packets.
 pub(crate) fn start(namespace: &Namespace, interface: &str, log: &Path) -> Result<Background> {
     let mut command = namespace.command("wireguard-go");
-    Background::start(command.args(["-f", interface]).env("LOG_LEVEL", "error"), log)
+    Background::start(command.args(["-f", interface]).env("LOG_LEVEL", "verbose"), log)
 }
