@@ -35,8 +35,8 @@ pub(super) fn reload(gateway: &mut Gateway, path: &Path) -> Result<String> {
         gateway.loaded = Arc::new(loaded);
         return Ok("nothing has changed".into());
     }
-    logging::set_level(loaded.config.telemetry.log_level);
     let removed = apply(gateway, &loaded.config)?;
+    logging::set_level(loaded.config.telemetry.log_level);
     gateway.loaded = Arc::new(loaded);
     let mut message = format!(
         "{} peers added, {removed} removed, {} changed; policy {}, zones {}",

@@ -11,6 +11,8 @@ pub mod shared;
 pub mod slow_path;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 pub mod wake;
 pub mod worker;
 pub mod worker_thread;

@@ -5,12 +5,13 @@
 //! last member of the hand-off mesh and owns frames of its own. Nothing from here blocks a worker: full rings
 //! drop the newest and count it.
 
+use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use ::io::{FramePool, Tun};
 use clock::{Clock, Monotonic};
-use io::{FramePool, Tun};
 use pipeline::{Entry, Ingress};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use telemetry::{Reason, WorkerCounters};
@@ -23,10 +24,35 @@ const QUOTA: usize = 64;
 /// The longest sleep, so that the end is noticed without a wake-up.
 const SLEEP: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 
+/// Where whole IP packets come from and go to: the kernel's stack, behind a TUN device. Nothing here blocks.
+pub trait KernelSide: AsFd {
+    /// The length of the next packet, put into `buffer`; none when none waits.
+    ///
+    /// # Errors
+    /// The kernel's answer, for example when the device is down.
+    fn read(&self, buffer: &mut [u8]) -> io::Result<Option<usize>>;
+
+    /// Gives a whole packet to the kernel; whether it had room.
+    ///
+    /// # Errors
+    /// The kernel's answer, for example to what is no packet.
+    fn write(&self, packet: &[u8]) -> io::Result<bool>;
+}
+
+impl KernelSide for Tun {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        Self::read(self, buffer)
+    }
+
+    fn write(&self, packet: &[u8]) -> io::Result<bool> {
+        Self::write(self, packet)
+    }
+}
+
 /// The slow path's belongings; [`SlowPath::run`] is its thread.
-pub struct SlowPath {
+pub struct SlowPath<K> {
     /// The device.
-    pub tun: Tun,
+    pub tun: K,
     /// Its place in the mesh.
     pub seat: MeshSeat,
     /// How it is woken.
@@ -41,7 +67,7 @@ pub struct SlowPath {
     pub stop: Arc<AtomicBool>,
 }
 
-impl SlowPath {
+impl<K: KernelSide> SlowPath<K> {
     /// Moves packets until the gateway ends, then gives the frames back.
     pub fn run(mut self) {
         while !self.stop.load(Ordering::Relaxed) {
@@ -121,25 +147,12 @@ fn worker_of(packet: &[u8], workers: usize) -> usize {
         Some(6) => packet.get(8..40),
         _ => None,
     };
-    let sum = addresses.unwrap_or_default().iter().fold(0usize, |sum, &byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
+    let sum = addresses
+        .unwrap_or_default()
+        .iter()
+        .fold(0usize, |sum, &byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
     sum % workers.max(1)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn packets_of_one_pair_of_addresses_go_to_one_worker_and_pairs_spread() {
-        let packet = |last: u8| {
-            let mut packet = [0u8; 20];
-            packet[0] = 0x45;
-            packet[19] = last;
-            worker_of(&packet, 4)
-        };
-        assert_eq!(packet(7), packet(7));
-        let used: std::collections::BTreeSet<_> = (0..=255).map(packet).collect();
-        assert_eq!(used.len(), 4);
-        assert_eq!(worker_of(&[], 4), 0);
-    }
-}
+mod tests;

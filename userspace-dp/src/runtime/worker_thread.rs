@@ -57,7 +57,10 @@ pub struct Surroundings {
 }
 
 /// Runs `worker` until it is told to stop. Returns the worker, tidied, so that its queues can be closed in order.
-pub fn run<P: Port>(mut worker: Worker<P>, surroundings: &Surroundings) -> anyhow::Result<Worker<P>> {
+pub fn run<P: Port>(
+    mut worker: Worker<P>,
+    surroundings: &Surroundings,
+) -> anyhow::Result<Worker<P>> {
     pin_current_thread(surroundings.cpu)?;
     surroundings.privileges.keep(privileges::NONE).context("capabilities")?;
     let shared = Arc::clone(&worker.shared);
@@ -100,7 +103,11 @@ pub fn run<P: Port>(mut worker: Worker<P>, surroundings: &Surroundings) -> anyho
         let now = Monotonic.now();
         let spent = u64::try_from(now.since(turn_began).as_nanos()).unwrap_or(u64::MAX);
         let counters = &shared.counters;
-        if handled > 0 { counters.busy_nanos.add(spent) } else { counters.idle_nanos.add(spent) }
+        if handled > 0 {
+            counters.busy_nanos.add(spent)
+        } else {
+            counters.idle_nanos.add(spent)
+        }
         turn_began = now;
     }
     worker.drain();
@@ -126,3 +133,6 @@ fn sleep<P: Port>(worker: &Worker<P>, sleeper: &Sleeper) {
     }
     sleeper.awake();
 }
+
+#[cfg(test)]
+mod tests;

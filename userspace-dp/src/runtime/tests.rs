@@ -1,0 +1,4 @@
+//! The parts between threads: hand-off mesh and publication of snapshots.
+
+mod mesh;
+mod publish;

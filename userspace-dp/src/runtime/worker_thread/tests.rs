@@ -1,0 +1,244 @@
+//! The thread around the loop: it sleeps and wakes, shows its heartbeat, obeys faults, and ends tidily.
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::thread::JoinHandle;
+
+use io::memory::{CableConfig, MemoryPort, WhenFull, cable};
+use io::ring::RingSize;
+use io::{Burst, Census, FramePool, HugePages, Kick, Port, PortStatistics, Umem, UmemConfig};
+use pipeline::{Outbox, PeerOwners, PortId, ReplyBudget, StateLimits, WorkerId, WorkerState};
+use rtrb::RingBuffer;
+use rustix::event::{EventfdFlags, eventfd};
+
+use super::*;
+use crate::control::snapshots::{Fixed, SnapshotMaker};
+use crate::runtime::mesh::mesh;
+use crate::runtime::pin::allowed_cpus;
+use crate::runtime::publish::Publisher;
+use crate::runtime::shared::WorkerShared;
+use crate::runtime::wake::{Waker, wake_pair};
+use crate::runtime::worker::{Body, Device, Mailboxes};
+
+/// A port that can be waited on, as a socket can.
+struct Bell(MemoryPort, OwnedFd);
+
+impl Port for Bell {
+    fn receive(&mut self, burst: &mut Burst) -> usize {
+        let mut rung = [0; 8];
+        // Not rung says EAGAIN.
+        let _ = rustix::io::read(&self.1, &mut rung);
+        self.0.receive(burst)
+    }
+    fn transmit(&mut self, burst: &mut Burst) -> usize {
+        self.0.transmit(burst)
+    }
+    fn reap(&mut self, pool: &mut FramePool) -> usize {
+        self.0.reap(pool)
+    }
+    fn refill(&mut self, pool: &mut FramePool) -> usize {
+        self.0.refill(pool)
+    }
+    fn kick(&mut self) -> Kick {
+        self.0.kick()
+    }
+    fn umem(&self) -> &Arc<Umem> {
+        self.0.umem()
+    }
+    fn statistics(&self) -> PortStatistics {
+        self.0.statistics()
+    }
+    fn census(&self) -> Census {
+        self.0.census()
+    }
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.1.as_fd())
+    }
+}
+
+const FRAMES: u32 = 256;
+
+/// A worker on its thread with one port, and the far end of it.
+struct Scene {
+    shared: Arc<WorkerShared>,
+    waker: Waker,
+    bell: OwnedFd,
+    far: io::memory::Station<MemoryPort>,
+    thread: JoinHandle<anyhow::Result<Worker<Bell>>>,
+    _handshakes: rtrb::Producer<pipeline::handshake::PeerCommand>,
+}
+
+fn start(waiting: Waiting) -> Scene {
+    let config = UmemConfig { huge_pages: HugePages::Never, ..UmemConfig::with_frames(FRAMES) };
+    let (umem, pool) = Umem::new(config).unwrap();
+    let (far_umem, far_pool) = Umem::new(config).unwrap();
+    let ring_size = RingSize::new(64).unwrap();
+    let (near, far) = cable(&umem, &far_umem, CableConfig { ring_size, when_full: WhenFull::Drop });
+    let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).unwrap();
+    let bell = event.try_clone().unwrap();
+
+    let fixed = Fixed {
+        found: &[],
+        tunnel: None,
+        listen_port: 0,
+        owners: PeerOwners::new(0),
+        gate: None,
+        seed: 1,
+    };
+    let publisher = Publisher::new(SnapshotMaker::new(&fixed).make(), 1);
+    let (sleeper, waker) = wake_pair().unwrap();
+    let (to_worker, commands) = RingBuffer::new(64);
+    let (handshakes, _) = RingBuffer::new(64);
+    let (events, _) = RingBuffer::new(64);
+    let other = wake_pair().unwrap().1;
+    let mut seats = mesh(&[waker.clone(), other.clone()], 64);
+    let now = Monotonic.now();
+    let shared = Arc::new(WorkerShared::new(now));
+    let limits = StateLimits { peers: 1, staged: 8, parked: 8, park_time: Duration::from_secs(1) };
+    let worker = Worker {
+        id: WorkerId(0),
+        workers: 1,
+        snapshots: publisher.subscribe(0),
+        shared: Arc::clone(&shared),
+        reply_budget: Arc::new(ReplyBudget::new(1, clock::Rate::new(1, 1), clock::Rate::new(1, 1))),
+        hash_seed: 1,
+        body: Body {
+            devices: vec![Device { port: PortId(0), number: 0, queue: Bell(near, event) }],
+            pool,
+            state: WorkerState::new(aead::Aead::new(aead::Choice::Auto).unwrap(), limits, 1, now),
+            outbox: Outbox::new(1, 64),
+            seat: seats.remove(0),
+            mailboxes: Mailboxes {
+                commands,
+                handshakes,
+                handshake_waker: other.clone(),
+                events,
+                control_waker: other,
+            },
+        },
+    };
+    let surroundings = Surroundings {
+        cpu: allowed_cpus().unwrap()[0],
+        waiting,
+        busy_poll: false,
+        sleeper,
+        privileges: Privileges::Retain,
+        heartbeats: None,
+    };
+    let thread = std::thread::spawn(move || run(worker, &surroundings));
+    let far = io::memory::Station::new(far, far_pool);
+    Scene { shared, waker, bell, far, thread, _handshakes: to_worker }
+}
+
+impl Scene {
+    fn turns(&self) -> u64 {
+        self.shared.counters.turns.read()
+    }
+
+    fn received(&self) -> u64 {
+        self.shared.counters.received_packets.read()
+    }
+
+    /// Waits for something that needs no more than the thread to get its processor.
+    fn until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
+        let deadline = Monotonic.now() + Duration::from_secs(20);
+        while !condition(self) {
+            assert!(Monotonic.now() < deadline, "{what}");
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+
+    /// Waits until the thread sleeps: then it turns only for its heartbeat, every tenth of a second.
+    fn until_asleep(&self) {
+        self.until("it does not fall asleep", |scene| {
+            let before = scene.turns();
+            std::thread::sleep(Duration::from_millis(20));
+            scene.turns() - before <= 2 && before > 0
+        });
+    }
+
+    fn end(self) -> Worker<Bell> {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        self.waker.wake();
+        self.thread.join().unwrap().unwrap()
+    }
+}
+
+#[test]
+fn an_adaptive_worker_falls_asleep_and_a_packet_wakes_it() {
+    let mut scene = start(Waiting::Adaptive);
+    scene.until_asleep();
+    assert!(scene.far.send(&[0; 60]).unwrap());
+    rustix::io::write(&scene.bell, &1u64.to_ne_bytes()).unwrap();
+    scene.until("the packet is not received", |scene| scene.received() == 1);
+    let idle = scene.shared.counters.idle_nanos.read();
+    assert!(idle > scene.shared.counters.busy_nanos.read(), "sleep counts as idle");
+    scene.end();
+}
+
+#[test]
+fn a_sleeping_worker_is_woken_by_whoever_leaves_work_for_it() {
+    let scene = start(Waiting::Interrupt);
+    scene.until_asleep();
+    scene.shared.ask();
+    scene.waker.wake();
+    scene.until("it does not answer", |scene| !scene.shared.is_asked());
+    let report = scene.shared.told().unwrap();
+    assert_eq!(report.census.total(), u64::from(FRAMES));
+    scene.end();
+}
+
+#[test]
+fn a_busy_worker_never_sleeps() {
+    let mut scene = start(Waiting::Busy);
+    let before = scene.turns();
+    scene.until("it does not turn", |scene| scene.turns() > before + 10_000);
+    // Nobody rings: it finds the packet by looking.
+    assert!(scene.far.send(&[0; 60]).unwrap());
+    scene.until("the packet is not received", |scene| scene.received() == 1);
+    scene.end();
+}
+
+#[test]
+fn a_sleeping_worker_keeps_its_heart_beating() {
+    let scene = start(Waiting::Interrupt);
+    scene.until_asleep();
+    for _ in 0..3 {
+        let before = scene.shared.last_beat();
+        scene.until("the heart stands still", |scene| scene.shared.last_beat() > before);
+    }
+    scene.end();
+}
+
+#[test]
+fn a_worker_that_is_killed_ends_with_an_error_and_one_that_stops_shows_no_more_heartbeats() {
+    let killed = start(Waiting::Adaptive);
+    killed.shared.set_fault(Fault::Kill);
+    killed.waker.wake();
+    assert!(killed.thread.join().unwrap().is_err());
+
+    let stopped = start(Waiting::Busy);
+    stopped.until("it does not begin", |scene| scene.turns() > 0);
+    stopped.shared.set_fault(Fault::Stop);
+    stopped.until("it does not stop", |scene| {
+        let before = scene.shared.last_beat();
+        std::thread::sleep(Duration::from_millis(20));
+        scene.shared.last_beat() == before
+    });
+    assert!(!stopped.thread.is_finished(), "it ended instead");
+}
+
+#[test]
+fn an_ended_worker_comes_back_with_all_of_its_frames() {
+    let mut scene = start(Waiting::Adaptive);
+    scene.until("it does not begin", |scene| scene.turns() > 0);
+    for _ in 0..10 {
+        assert!(scene.far.send(&[0; 60]).unwrap());
+    }
+    rustix::io::write(&scene.bell, &1u64.to_ne_bytes()).unwrap();
+    scene.until("the packets are not received", |scene| scene.received() == 10);
+    let shared = Arc::clone(&scene.shared);
+    let worker = scene.end();
+    assert!(shared.ended.load(Ordering::Acquire));
+    assert_eq!(worker.body.census().total(), u64::from(FRAMES));
+    assert_eq!(shared.counters.dropped_total(), 10, "a port in no zone");
+}
