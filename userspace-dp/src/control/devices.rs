@@ -117,7 +117,10 @@ fn settle_queues(
     let name = interface.name.as_str();
     let wanted = match interface.queues.exactly() {
         Some(wanted) if wanted > queues.most => {
-            bail!("interface {name:?}: queues = {wanted}, but the device has {} at most", queues.most)
+            bail!(
+                "interface {name:?}: queues = {wanted}, but the device has {} at most",
+                queues.most
+            )
         }
         Some(wanted) => wanted,
         None => workers.min(queues.most),

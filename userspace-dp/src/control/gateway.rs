@@ -23,10 +23,10 @@ use wireguard::Endpoint;
 
 use super::listener::Server;
 use super::metrics::Exporter;
-use super::netlink::Changes;
 use super::neighbour_keeper::NeighbourKeeper;
-use super::peers::NameToResolve;
+use super::netlink::Changes;
 use super::observer::{DeviceView, Observer, ObserverParts, RouteView, View, unix_now};
+use super::peers::NameToResolve;
 use super::resolver;
 use super::start::{self, Running};
 use super::{http, link_statistics, logging, reload, socket};
@@ -48,7 +48,8 @@ const END_WITHIN: Duration = Duration::from_millis(1500);
 /// What prevented the start, or what died.
 pub fn run(path: &Path, loaded: config::Loaded) -> Result<()> {
     logging::start(&loaded.config.telemetry);
-    let (mut terminate, mut hang_up) = (signal(signal_hook::consts::SIGTERM)?, signal(signal_hook::consts::SIGHUP)?);
+    let (mut terminate, mut hang_up) =
+        (signal(signal_hook::consts::SIGTERM)?, signal(signal_hook::consts::SIGHUP)?);
     let mut interrupt = signal(signal_hook::consts::SIGINT)?;
     let running = start::start(&loaded.config)?;
     let mut gateway = Gateway::new(path, loaded, running)?;
@@ -148,9 +149,14 @@ impl Gateway {
     fn serve(&self) -> Result<(Server, Option<Server>)> {
         let telemetry = &self.loaded.config.telemetry;
         let security = &self.loaded.config.security;
-        let control = socket::serve(&telemetry.control_socket, security, Arc::clone(&self.observer))?;
+        let control =
+            socket::serve(&telemetry.control_socket, security, Arc::clone(&self.observer))?;
         let privileges = Privileges::of(security);
-        let metrics = http::serve(&telemetry.listen, privileges, Arc::new(Exporter::new(Arc::clone(&self.observer))))?;
+        let metrics = http::serve(
+            &telemetry.listen,
+            privileges,
+            Arc::new(Exporter::new(Arc::clone(&self.observer))),
+        )?;
         Ok((control, metrics))
     }
 
@@ -198,9 +204,12 @@ impl Gateway {
 
     /// Reads the kernel's reports; after a short gathering time a new snapshot shows them.
     fn follow_kernel(&mut self, now: Time) -> Result<()> {
-        let changes = self.running.mirror.process().context("the kernel's tables cannot be followed")?;
+        let changes =
+            self.running.mirror.process().context("the kernel's tables cannot be followed")?;
         if changes.contains(Changes::OVERRUN) {
-            warn!("the kernel's reports came faster than they were read; all tables were read again");
+            warn!(
+                "the kernel's reports came faster than they were read; all tables were read again"
+            );
         }
         if !changes.is_empty() {
             self.gathered |= changes;
@@ -234,7 +243,8 @@ impl Gateway {
 
     fn take_events(&mut self, now: Time) {
         let numbers = self.running.maker.numbers();
-        let ifindex = |interface| numbers.iter().find(|(_, id)| **id == interface).map(|(index, _)| *index);
+        let ifindex =
+            |interface| numbers.iter().find(|(_, id)| **id == interface).map(|(index, _)| *index);
         for events in &mut self.running.events {
             while let Ok(event) = events.pop() {
                 match event {
@@ -259,7 +269,9 @@ impl Gateway {
         }
         let mut asks = Vec::new();
         let tables = self.running.mirror.tables();
-        let state = |(ifindex, address)| tables.neighbour(ifindex, address).map(|neighbour| neighbour.state);
+        let state = |(ifindex, address)| {
+            tables.neighbour(ifindex, address).map(|neighbour| neighbour.state)
+        };
         self.keep_at = self.keeper.poll(now, state, &mut asks);
         for (ifindex, address) in asks {
             if let Err(error) = self.running.kernel.ask_neighbour(ifindex, address) {
@@ -277,7 +289,12 @@ impl Gateway {
     fn take_resolved(&mut self) {
         while let Ok(resolver::Resolved { peer, name, address }) = self.resolved.try_recv() {
             // The peer may have gone or got another endpoint since.
-            if !self.running.registry.names_to_resolve().any(|(known, wanted, _)| (known, &wanted) == (peer, &name)) {
+            if !self
+                .running
+                .registry
+                .names_to_resolve()
+                .any(|(known, wanted, _)| (known, &wanted) == (peer, &name))
+            {
                 continue;
             }
             match address {
@@ -300,7 +317,8 @@ impl Gateway {
 
     /// What does not work and will not show elsewhere, one line each.
     fn problems(&self) -> Vec<String> {
-        let wanted: BTreeSet<String> = self.running.registry.names_to_resolve().map(|(_, name, _)| name).collect();
+        let wanted: BTreeSet<String> =
+            self.running.registry.names_to_resolve().map(|(_, name, _)| name).collect();
         let names = self.unresolved.intersection(&wanted);
         names.map(|name| format!("the endpoint {name} does not resolve")).collect()
     }
@@ -410,14 +428,24 @@ fn devices(running: &Running) -> Vec<DeviceView> {
         mode: held.attachment.mode().to_string(),
         zero_copy,
         stepped_down: held.stepped_down.clone(),
-        program_id: ebpf::attached(held.found.ifindex).ok().flatten().map(|attached| attached.program),
+        program_id: ebpf::attached(held.found.ifindex)
+            .ok()
+            .flatten()
+            .map(|attached| attached.program),
         link: links.get(&held.found.name).copied().unwrap_or_default(),
-        link_up: running.mirror.tables().link(held.found.ifindex).is_some_and(|link| link.up && link.carrier),
+        link_up: running
+            .mirror
+            .tables()
+            .link(held.found.ifindex)
+            .is_some_and(|link| link.up && link.carrier),
     })
     .collect()
 }
 
 fn exits(running: &Running) -> Vec<(&'static str, u64)> {
     let counters = running.steering.counters();
-    counters.map_or_else(|_| Vec::new(), |counters| counters.iter().map(|(exit, count)| (exit.name(), count)).collect())
+    counters.map_or_else(
+        |_| Vec::new(),
+        |counters| counters.iter().map(|(exit, count)| (exit.name(), count)).collect(),
+    )
 }

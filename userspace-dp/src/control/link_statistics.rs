@@ -15,8 +15,21 @@ fn row(line: &str) -> Option<(String, LinkStatistics)> {
     let (name, counters) = line.split_once(':')?;
     let counters: Vec<u64> =
         counters.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
-    let &[rx_bytes, rx_packets, rx_errors, rx_dropped, _, _, _, _, tx_bytes, tx_packets, tx_errors, tx_dropped, ..] =
-        counters.as_slice()
+    let &[
+        rx_bytes,
+        rx_packets,
+        rx_errors,
+        rx_dropped,
+        _,
+        _,
+        _,
+        _,
+        tx_bytes,
+        tx_packets,
+        tx_errors,
+        tx_dropped,
+        ..,
+    ] = counters.as_slice()
     else {
         return None;
     };

@@ -103,7 +103,17 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 impl Observer {
     /// An observer with a first view.
     pub fn new(parts: ObserverParts) -> Self {
-        let ObserverParts { workers, slow_path, handshakes, client, aead, heartbeat_timeout, routes, control, view } = parts;
+        let ObserverParts {
+            workers,
+            slow_path,
+            handshakes,
+            client,
+            aead,
+            heartbeat_timeout,
+            routes,
+            control,
+            view,
+        } = parts;
         Self {
             workers,
             slow_path,

@@ -62,7 +62,10 @@ pub struct Fixed<'a> {
 impl SnapshotMaker {
     /// A maker that knows no tables so far; call the `take_` functions before [`SnapshotMaker::make`].
     pub fn new(fixed: &Fixed<'_>) -> Self {
-        let mut numbers: InterfaceNumbers = (0..).zip(fixed.found).map(|(number, found)| (found.ifindex, InterfaceId(number))).collect();
+        let mut numbers: InterfaceNumbers = (0..)
+            .zip(fixed.found)
+            .map(|(number, found)| (found.ifindex, InterfaceId(number)))
+            .collect();
         let tunnel_ifindex = fixed.tunnel.map_or(0, |tunnel| tunnel.ifindex);
         if tunnel_ifindex != 0 {
             numbers.insert(tunnel_ifindex, InterfaceId(fixed.found.len() as u16));
@@ -111,7 +114,12 @@ impl SnapshotMaker {
     }
 
     /// Takes over what changed in the kernel. Whether a new snapshot is due.
-    pub fn take_kernel(&mut self, tables: &Tables, changes: Changes, config: &config::Config) -> Result<bool> {
+    pub fn take_kernel(
+        &mut self,
+        tables: &Tables,
+        changes: Changes,
+        config: &config::Config,
+    ) -> Result<bool> {
         let routing = Changes::LINKS | Changes::ADDRESSES | Changes::ROUTES;
         if changes.intersects(routing) {
             let (fib, report) = self.compiler.fib(tables, &self.numbers);

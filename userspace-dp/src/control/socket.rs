@@ -14,8 +14,8 @@ use anyhow::{Context, Result};
 use super::listener::{Connection, Listener, Server};
 use super::observer::Observer;
 use super::show;
-use crate::runtime::privileges::Privileges;
 use crate::api::{MAX_REQUEST, REQUEST_VERSION, RefusalKind, Reply, Request, Verb};
+use crate::runtime::privileges::Privileges;
 
 /// How long a client may take to ask, or to take the answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -53,7 +53,9 @@ impl Answering {
         let read = BufReader::new((&mut connection).take(MAX_REQUEST as u64)).read_line(&mut line);
         let reply = match (read, caller) {
             (Ok(_), Some(caller)) if line.ends_with('\n') => self.reply(&line, caller),
-            (Ok(_), None) => Reply::refusal(RefusalKind::NoPermission, "the kernel does not say who asks"),
+            (Ok(_), None) => {
+                Reply::refusal(RefusalKind::NoPermission, "the kernel does not say who asks")
+            }
             (Ok(_) | Err(_), _) => Reply::refusal(
                 RefusalKind::BadRequest,
                 format!("a request is one line of at most {MAX_REQUEST} bytes within {TIMEOUT:?}"),
@@ -72,7 +74,8 @@ impl Answering {
             Err(error) => return Reply::refusal(RefusalKind::BadRequest, error.to_string()),
         };
         if request.v != REQUEST_VERSION {
-            let why = format!("request version {}; this gateway speaks {REQUEST_VERSION}", request.v);
+            let why =
+                format!("request version {}; this gateway speaks {REQUEST_VERSION}", request.v);
             return Reply::refusal(RefusalKind::BadRequest, why);
         }
         let allowed = match request.verb {
@@ -81,7 +84,8 @@ impl Answering {
             Verb::Fault { .. } => &self.changers,
         };
         if !allowed.contains(&caller) {
-            let why = format!("user {caller} may not ask this; see `security` in the configuration");
+            let why =
+                format!("user {caller} may not ask this; see `security` in the configuration");
             return Reply::refusal(RefusalKind::NoPermission, why);
         }
         match request.verb {

@@ -119,11 +119,13 @@ const STAGED: usize = 2048;
 /// Brings a gateway to life.
 pub fn start(config: &config::Config) -> Result<Running> {
     let aead = choose_cipher(config)?;
-    let mut mirror = Mirror::open(&Options::default()).context("cannot read the kernel's tables")?;
+    let mut mirror =
+        Mirror::open(&Options::default()).context("cannot read the kernel's tables")?;
     let mut kernel = Kernel::open().context("cannot give the kernel orders")?;
     let cpus = pin::allowed_cpus()?;
     let (found, workers) = devices::find(config, &mirror, cpus.len())?;
-    let configured: Vec<CpuNumber> = config.gateway.cpus.iter().map(|&cpu| cpu as CpuNumber).collect();
+    let configured: Vec<CpuNumber> =
+        config.gateway.cpus.iter().map(|&cpu| cpu as CpuNumber).collect();
     let cpus = pin::choose(workers as usize, &configured)?;
 
     let mut steering = load_steering(config)?;
@@ -136,17 +138,20 @@ pub fn start(config: &config::Config) -> Result<Running> {
     let per_worker = frames_per_worker(config, &held, workers);
     let (umem, mut pool) = map_frames(config, workers * per_worker + slow_frames)?;
     let mut pools: Vec<FramePool> = (0..workers).map(|_| pool.split(per_worker as usize)).collect();
-    let (queues, zero_copy) = open_queues(config, &mut steering, &mut held, workers, &umem, &mut pools)?;
+    let (queues, zero_copy) =
+        open_queues(config, &mut steering, &mut held, workers, &umem, &mut pools)?;
 
-    let tunnel_mtu = config.wireguard.as_ref().map(|wireguard| {
-        tunnel::mtu(wireguard, held.iter().map(|held| held.found.mtu))
-    });
+    let tunnel_mtu = config
+        .wireguard
+        .as_ref()
+        .map(|wireguard| tunnel::mtu(wireguard, held.iter().map(|held| held.found.mtu)));
     let mut tunnel = None;
     if let (Some(wireguard), Some(mtu)) = (&config.wireguard, tunnel_mtu) {
         tunnel = Some(tunnel::create(wireguard, mtu, &mut kernel, &mut mirror)?);
     }
     let (tun, tunnel) = tunnel.map_or((None, None), |(tun, device)| (Some(tun), Some(device)));
-    let port_guard = config.wireguard.as_ref().map(|wireguard| guard_port(wireguard.listen_port)).transpose()?;
+    let port_guard =
+        config.wireguard.as_ref().map(|wireguard| guard_port(wireguard.listen_port)).transpose()?;
 
     let assembly = Assembly { config, aead, workers, cpus, per_worker };
     assembly.run(Prepared {
@@ -299,10 +304,23 @@ struct WorkerSeat {
 
 impl Assembly<'_> {
     fn run(self, prepared: Prepared) -> Result<Running> {
-        let Prepared { mut mirror, mut kernel, steering, held, zero_copy, tun, mut tunnel, port_guard, pools, slow_pool, queues } = prepared;
+        let Prepared {
+            mut mirror,
+            mut kernel,
+            steering,
+            held,
+            zero_copy,
+            tun,
+            mut tunnel,
+            port_guard,
+            pools,
+            slow_pool,
+            queues,
+        } = prepared;
         let config = self.config;
         let privileges = Privileges::of(&config.security);
-        let mut rng = rand::rngs::StdRng::try_from_rng(&mut SysRng).context("no randomness to be had")?;
+        let mut rng =
+            rand::rngs::StdRng::try_from_rng(&mut SysRng).context("no randomness to be had")?;
         let now = Monotonic.now();
         let stop = Arc::new(AtomicBool::new(false));
         let places = config.limits.peers as usize;
@@ -330,16 +348,24 @@ impl Assembly<'_> {
         let mut gate = None;
         let mut public_key = None;
         if let Some(wireguard) = &config.wireguard {
-            let private = wireguard.private_key.as_ref().context("wireguard.private_key_file: no key")?;
+            let private =
+                wireguard.private_key.as_ref().context("wireguard.private_key_file: no key")?;
             let private = PrivateKey::from_bytes(*private.bytes());
             let settings = HandshakeSettings {
                 give_up: wireguard.handshake_give_up.get(),
-                ..HandshakeSettings::new(NonZeroU32::new(self.workers).context("no workers")?, places)
+                ..HandshakeSettings::new(
+                    NonZeroU32::new(self.workers).context("no workers")?,
+                    places,
+                )
             };
-            let engine_rng = rand::rngs::StdRng::try_from_rng(&mut SysRng).context("no randomness to be had")?;
+            let engine_rng =
+                rand::rngs::StdRng::try_from_rng(&mut SysRng).context("no randomness to be had")?;
             let engine = Handshakes::new(&private, &settings, Box::new(engine_rng));
             let settings = GateSettings {
-                gateway: Rate::new(wireguard.handshake_rate.pps(), u64::from(wireguard.handshake_burst)),
+                gateway: Rate::new(
+                    wireguard.handshake_rate.pps(),
+                    u64::from(wireguard.handshake_burst),
+                ),
                 sources: config.limits.handshake_sources as usize,
                 ..GateSettings::STANDARD
             };
@@ -356,7 +382,8 @@ impl Assembly<'_> {
                 counters: Arc::clone(&handshakes),
                 stop: Arc::clone(&stop),
             });
-            helpers.push(helper("rw-handshake", handshake_waker, privileges, move || thread.run())?);
+            helpers
+                .push(helper("rw-handshake", handshake_waker, privileges, move || thread.run())?);
             gate = Some(shared);
             client = Some(asks);
         }
@@ -382,7 +409,8 @@ impl Assembly<'_> {
         mirror.process().context("cannot read the kernel's tables")?;
         maker.take_peers(&registry);
         maker.take_policy(rules::compile(config, registry.specs())?);
-        let everything = Changes::LINKS | Changes::ADDRESSES | Changes::ROUTES | Changes::NEIGHBOURS;
+        let everything =
+            Changes::LINKS | Changes::ADDRESSES | Changes::ROUTES | Changes::NEIGHBOURS;
         maker.take_kernel(mirror.tables(), everything, config)?;
         let publisher = Publisher::new(maker.make(), self.workers as usize);
 
@@ -402,13 +430,18 @@ impl Assembly<'_> {
         let reply_budget = Arc::new(ReplyBudget::new(
             usize::from(u16::MAX),
             Rate::new(config.limits.reply_rate.pps(), config.limits.reply_rate.pps().div_ceil(10)),
-            Rate::new(config.limits.reply_rate_per_source.pps(), config.limits.reply_rate_per_source.pps()),
+            Rate::new(
+                config.limits.reply_rate_per_source.pps(),
+                config.limits.reply_rate_per_source.pps(),
+            ),
         ));
         let hash_seed = rng.next_u64();
         let mut workers = Vec::new();
         let mut watched = Vec::new();
         let mut queues = queues;
-        for (number, ((seat, mesh_seat), pool)) in seats.into_iter().zip(mesh_seats).zip(pools).enumerate() {
+        for (number, ((seat, mesh_seat), pool)) in
+            seats.into_iter().zip(mesh_seats).zip(pools).enumerate()
+        {
             let shared = Arc::new(WorkerShared::new(now));
             let state = WorkerState::new(self.aead, self.limits(), rng.next_u64(), now);
             let outbox = Outbox::new(held.len(), self.outbox_capacity());

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use ipnet::IpNet;
 use io::Tun;
+use ipnet::IpNet;
 
 use super::netlink::{DeviceRoute, Kernel, Mirror};
 
@@ -39,7 +39,8 @@ pub fn create(
     mirror: &mut Mirror,
 ) -> Result<(Tun, TunnelDevice)> {
     let name = config.interface.as_str();
-    let tun = Tun::open(name).with_context(|| format!("wireguard.interface: TUN device {name:?}"))?;
+    let tun =
+        Tun::open(name).with_context(|| format!("wireguard.interface: TUN device {name:?}"))?;
     mirror.process().context("cannot read the kernel's links")?;
     let link = mirror.tables().link_named(name);
     let ifindex = link.with_context(|| format!("the new device {name:?} is not there"))?.index;

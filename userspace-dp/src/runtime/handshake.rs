@@ -19,8 +19,8 @@ use rtrb::{Consumer, Producer};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use telemetry::WorkerCounters;
 use wireguard::{
-    Endpoint, Gate, HandshakeStatistics, Handshakes, Initiation, Outcome, PeerError, PeerHandle, PresharedKey,
-    PublicKey, Rejected, RetryEvent, Tai64N,
+    Endpoint, Gate, HandshakeStatistics, Handshakes, Initiation, Outcome, PeerError, PeerHandle,
+    PresharedKey, PublicKey, Rejected, RetryEvent, Tai64N,
 };
 
 use super::wake::{Sleeper, Waker};
@@ -234,8 +234,12 @@ impl HandshakeThread {
                 Request::SetPreshared(peer, key) => {
                     self.engine.set_preshared_key(peer, key);
                 }
-                Request::SetKeepalive(peer, interval) => self.set_keepalive(peer, interval, now, wall),
-                Request::SetEndpoint(peer, endpoint) => self.set_endpoint(peer, endpoint, now, wall),
+                Request::SetKeepalive(peer, interval) => {
+                    self.set_keepalive(peer, interval, now, wall)
+                }
+                Request::SetEndpoint(peer, endpoint) => {
+                    self.set_endpoint(peer, endpoint, now, wall)
+                }
                 Request::Statistics(reply) => drop(reply.send(self.engine.statistics())),
             }
         }
@@ -275,7 +279,13 @@ impl HandshakeThread {
         }
     }
 
-    fn set_keepalive(&mut self, peer: PeerHandle, interval: Option<Duration>, now: Time, wall: Tai64N) {
+    fn set_keepalive(
+        &mut self,
+        peer: PeerHandle,
+        interval: Option<Duration>,
+        now: Time,
+        wall: Tai64N,
+    ) {
         let Some(settings) = self.settings_mut(peer) else { return };
         settings.keepalive = interval;
         match self.engine.owner(peer) {

@@ -31,7 +31,10 @@ pub fn choose(workers: usize, configured: &[CpuNumber]) -> Result<Vec<CpuNumber>
         bail!("gateway.cpus names {} processors for {workers} workers", configured.len());
     }
     for cpu in configured {
-        ensure!(allowed.contains(cpu), "gateway.cpus: processor {cpu} is not among the allowed {allowed:?}");
+        ensure!(
+            allowed.contains(cpu),
+            "gateway.cpus: processor {cpu} is not among the allowed {allowed:?}"
+        );
     }
     Ok(configured[..workers].to_vec())
 }
@@ -40,7 +43,10 @@ pub fn choose(workers: usize, configured: &[CpuNumber]) -> Result<Vec<CpuNumber>
 pub fn pin_current_thread(cpu: CpuNumber) -> Result<()> {
     core_affinity::set_for_current(core_affinity::CoreId { id: cpu });
     let mask = rustix::thread::sched_getaffinity(None).context("cannot read the affinity back")?;
-    ensure!(mask.count() == 1 && mask.is_set(cpu), "the thread could not be pinned to processor {cpu}");
+    ensure!(
+        mask.count() == 1 && mask.is_set(cpu),
+        "the thread could not be pinned to processor {cpu}"
+    );
     Ok(())
 }
 

@@ -19,6 +19,7 @@ pub(super) fn drops(observer: &Observer) -> Drops {
 
 /// Packets dropped for `reason` by all threads.
 pub(crate) fn dropped(observer: &Observer, reason: Reason) -> u64 {
-    let workers: u64 = observer.workers.iter().map(|worker| worker.shared.counters.dropped(reason)).sum();
+    let workers: u64 =
+        observer.workers.iter().map(|worker| worker.shared.counters.dropped(reason)).sum();
     workers + observer.slow_path.dropped(reason) + observer.handshakes.dropped(reason)
 }

@@ -56,7 +56,17 @@ fn xdp(statistics: &PortStatistics) -> XdpStatistics {
 
 fn frame_row(worker: u32, report: &WorkerReport, observer: &Observer) -> WorkerFrames {
     let Census {
-        free, fill, receive_driver, receive, held, transmit, transmit_driver, completion, recycle, retired, lost,
+        free,
+        fill,
+        receive_driver,
+        receive,
+        held,
+        transmit,
+        transmit_driver,
+        completion,
+        recycle,
+        retired,
+        lost,
     } = report.census;
     let states = [
         ("free", free),

@@ -69,13 +69,19 @@ pub(super) fn interfaces(observer: &Observer) -> Interfaces {
     let mut interfaces: Vec<_> = view.devices.iter().map(|device| row(device, &view)).collect();
     interfaces.extend(tunnel(&view));
     let exit = |&(exit, packets): &(&str, u64)| SteeringExit { exit: exit.into(), packets };
-    Interfaces { taken_at_unix: taken_at(), interfaces, steering: view.exits.iter().map(exit).collect() }
+    Interfaces {
+        taken_at_unix: taken_at(),
+        interfaces,
+        steering: view.exits.iter().map(exit).collect(),
+    }
 }
 
 fn row(device: &DeviceView, view: &View) -> Interface {
     let found = &device.found;
     let configured = view.loaded.config.interface.iter();
-    let zone = configured.filter(|interface| interface.name.as_str() == found.name).map(|i| i.zone.as_str());
+    let zone = configured
+        .filter(|interface| interface.name.as_str() == found.name)
+        .map(|i| i.zone.as_str());
     Interface {
         name: found.name.clone(),
         ifindex: found.ifindex,
