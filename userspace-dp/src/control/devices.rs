@@ -196,7 +196,10 @@ pub fn open_queue(
     let name = &found.name;
     let attached = match held.attachment.mode() {
         RunningMode::Native => Attached::Native,
-        _ => Attached::Generic,
+        RunningMode::Generic
+        | RunningMode::Offloaded
+        | RunningMode::Several
+        | RunningMode::Unknown => Attached::Generic,
     };
     let zero_copy = match wanted.zero_copy {
         config::ZeroCopy::Auto => ZeroCopy::Auto,

@@ -108,7 +108,7 @@ impl Gateway {
             exits: exits(&running),
             peers: running.registry.iter().cloned().collect(),
             tunnel_ifindex: running.tunnel.as_ref().map_or(0, |tunnel| tunnel.ifindex),
-            public_key: running.public_key.clone(),
+            public_key: running.public_key,
             reload: None,
             problems: Vec::new(),
         };

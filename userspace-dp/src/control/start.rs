@@ -370,7 +370,7 @@ impl Assembly<'_> {
                 ..GateSettings::STANDARD
             };
             let shared = Arc::new(Gate::new(engine.public_key(), &settings, &mut rng));
-            public_key = Some(engine.public_key().clone());
+            public_key = Some(*engine.public_key());
             let (thread, asks) = HandshakeThread::new(HandshakeParts {
                 engine,
                 gate: Arc::clone(&shared),
@@ -401,10 +401,10 @@ impl Assembly<'_> {
         if let (Some(client), Some(wireguard)) = (&client, &config.wireguard) {
             registry.change(&wireguard.peer, client)?.finish(client)?;
         }
-        if let (Some(tunnel), Some(wireguard)) = (&mut tunnel, &config.wireguard) {
-            if wireguard.routes == config::TunnelRoutes::AllowedIps {
-                tunnel.set_routes(registry.prefixes(), &mut kernel)?;
-            }
+        if let (Some(tunnel), Some(wireguard)) = (&mut tunnel, &config.wireguard)
+            && wireguard.routes == config::TunnelRoutes::AllowedIps
+        {
+            tunnel.set_routes(registry.prefixes(), &mut kernel)?;
         }
         mirror.process().context("cannot read the kernel's tables")?;
         maker.take_peers(&registry);

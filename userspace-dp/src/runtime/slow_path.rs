@@ -72,7 +72,7 @@ impl<K: KernelSide> SlowPath<K> {
     pub fn run(mut self) {
         while !self.stop.load(Ordering::Relaxed) {
             self.seat.settle(&mut self.pool);
-            let moved = self.to_kernel() + self.from_kernel();
+            let moved = self.move_to_kernel() + self.move_from_kernel();
             self.seat.wake_touched();
             self.counters.frames_free.set(self.pool.len() as u64);
             self.counters.frames_owed.set(self.seat.owed() as u64);
@@ -84,7 +84,7 @@ impl<K: KernelSide> SlowPath<K> {
         self.seat.drain(|frame| pool.put(frame));
     }
 
-    fn to_kernel(&mut self) -> usize {
+    fn move_to_kernel(&mut self) -> usize {
         let Self { seat, tun, pool, counters, .. } = self;
         seat.take_over(QUOTA, |packet| {
             counters.taken_over.bump();
@@ -97,7 +97,7 @@ impl<K: KernelSide> SlowPath<K> {
         })
     }
 
-    fn from_kernel(&mut self) -> usize {
+    fn move_from_kernel(&mut self) -> usize {
         for moved in 0..QUOTA {
             let Some(mut frame) = self.pool.take() else { return moved };
             let room = frame.tailroom();

@@ -57,7 +57,7 @@ pub(crate) fn handshakes(workers: u32, places: usize, room: usize) -> Scene {
     let settings = HandshakeSettings::new(NonZeroU32::new(workers).unwrap(), places);
     let engine = Handshakes::new(&private, &settings, Box::new(StdRng::seed_from_u64(2)));
     let gate = Arc::new(Gate::new(engine.public_key(), &GateSettings::STANDARD, &mut rng));
-    let public = engine.public_key().clone();
+    let public = *engine.public_key();
     let (mut ends, mut links) = (Vec::new(), Vec::new());
     for _ in 0..workers {
         let (sleeper, waker) = wake_pair().unwrap();
@@ -158,8 +158,8 @@ impl Remote {
         let private = PrivateKey::from_bytes([number; 32]);
         let rng = StdRng::seed_from_u64(u64::from(number) + 100);
         let mut engine = Handshakes::new(&private, &settings, Box::new(rng));
-        let gateway = engine.add_peer(gateway.clone(), None).unwrap();
-        let public = engine.public_key().clone();
+        let gateway = engine.add_peer(*gateway, None).unwrap();
+        let public = *engine.public_key();
         Self { engine, public, address: SocketAddr::from(([198, 51, 100, number], 4000)), gateway }
     }
 

@@ -222,7 +222,7 @@ impl<P: Port> Body<P> {
         counters: &WorkerCounters,
         clock: &impl clock::Clock,
     ) {
-        if counters.bursts.read() % TIMED_ONE_IN == 0 {
+        if counters.bursts.read().is_multiple_of(TIMED_ONE_IN) {
             self.process_with(arrivals, context, counters, &mut Timed::start(|| clock.now()));
         } else {
             self.process_with(arrivals, context, counters, &mut Untimed);

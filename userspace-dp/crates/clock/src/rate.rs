@@ -19,7 +19,10 @@ impl Rate {
     /// `per_second` units a second, at most `burst` at once. A rate of zero refuses everything but what its
     /// burst lets through once; a burst of zero counts as one.
     pub const fn new(per_second: u64, burst: u64) -> Self {
-        let interval_ns = if per_second == 0 { u64::MAX / 4 } else { 1_000_000_000 / per_second };
+        let interval_ns = match 1_000_000_000u64.checked_div(per_second) {
+            Some(interval) => interval,
+            None => u64::MAX / 4,
+        };
         let burst = if burst == 0 { 1 } else { burst };
         Self { interval_ns, tolerance_ns: interval_ns.saturating_mul(burst) }
     }

@@ -18,11 +18,9 @@ pub(crate) fn forward(packet: &mut Packet<'_>, context: &Context<'_>) -> Option<
     };
     let mtu = hop.mtu.unwrap_or(egress.mtu).min(egress.mtu);
     let own = packet.reply || packet.origin.zone == ZoneId::LOCAL;
-    if !own {
-        if packet.parsed.hop_limit <= 1 {
-            packet.verdict = Verdict::Drop(Reason::HopLimit);
-            return Some(Answer::TimeExceeded);
-        }
+    if !own && packet.parsed.hop_limit <= 1 {
+        packet.verdict = Verdict::Drop(Reason::HopLimit);
+        return Some(Answer::TimeExceeded);
     }
     if packet.parsed.ip_len() > usize::from(mtu) {
         if packet.parsed.dont_fragment() {

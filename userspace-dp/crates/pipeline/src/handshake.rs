@@ -10,6 +10,10 @@ pub const MESSAGE_MAX: usize = wireguard::INITIATION_LENGTH;
 
 /// From a worker to the handshake thread.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a worker does not allocate, so the message travels by value"
+)]
 pub enum HandshakeEvent {
     /// A handshake message that passed the gate.
     Message(wireguard::Admitted),

@@ -43,7 +43,7 @@ fn turn(scene: &mut Scene, now: Time) -> usize {
 fn add(scene: &mut Scene, remote: &Remote) -> PeerHandle {
     let settings =
         PeerSettings { endpoint: Some(Endpoint::configured(remote.address)), keepalive: None };
-    let new = NewPeer { public: remote.public.clone(), preshared: None, settings };
+    let new = NewPeer { public: remote.public, preshared: None, settings };
     scene.thread.add(new, START, wall(START)).unwrap()
 }
 
@@ -187,7 +187,7 @@ fn a_peer_with_a_keepalive_is_called_as_soon_as_its_address_is_known() {
     let mut scene = handshakes(1, 4, 64);
     let remote = Remote::new(1, &scene.public);
     let settings = PeerSettings { endpoint: None, keepalive: Some(Duration::from_secs(25)) };
-    let new = NewPeer { public: remote.public.clone(), preshared: None, settings };
+    let new = NewPeer { public: remote.public, preshared: None, settings };
     let peer = scene.thread.add(new, START, wall(START)).unwrap();
     turn(&mut scene, START);
     assert_eq!(kinds(&mut scene, 0), []);
@@ -218,7 +218,7 @@ fn a_client_is_answered_while_the_thread_runs_and_told_when_it_has_ended() {
     let running = handshakes(1, 1, 64).run();
     let remote = Remote::new(1, &Remote::new(9, &PublicKey::from_bytes([9; 32])).public);
     let new = |remote: &Remote| NewPeer {
-        public: remote.public.clone(),
+        public: remote.public,
         preshared: None,
         settings: PeerSettings { endpoint: None, keepalive: None },
     };

@@ -114,12 +114,12 @@ fn packets_go_both_ways_unchanged_and_in_order() {
     let mut scene = scene(2, 16);
     let to_kernel: Vec<_> = (0..5).map(packet).collect();
     to_kernel.iter().for_each(|bytes| assert!(scene.punt(1, bytes)));
-    assert_eq!(scene.slow.to_kernel(), 5);
+    assert_eq!(scene.slow.move_to_kernel(), 5);
     assert_eq!(scene.told_kernel(), to_kernel);
     for _ in 0..3 {
         scene.kernel.send(&packet(9)).unwrap();
     }
-    assert_eq!(scene.slow.from_kernel(), 3);
+    assert_eq!(scene.slow.move_from_kernel(), 3);
     assert_eq!(scene.taken_over(), vec![packet(9); 3]);
     let counters = &scene.slow.counters;
     assert_eq!(
@@ -138,7 +138,7 @@ fn a_kernel_without_room_loses_the_packet_and_it_is_counted() {
     }
     assert!(stuffed > 0);
     assert!(scene.punt(0, &packet(1)));
-    scene.slow.to_kernel();
+    scene.slow.move_to_kernel();
     assert_eq!(scene.slow.counters.dropped(Reason::SlowPathFull), 1);
     assert_eq!(scene.slow.counters.punted.read(), 0);
     scene.end();
@@ -151,7 +151,7 @@ fn a_kernel_that_refuses_a_packet_is_counted_apart() {
     let kernel = std::mem::replace(&mut scene.kernel, gone);
     drop(kernel);
     assert!(scene.punt(0, &packet(1)));
-    scene.slow.to_kernel();
+    scene.slow.move_to_kernel();
     assert_eq!(scene.slow.counters.dropped(Reason::SlowPathError), 1);
     scene.end();
 }
@@ -162,7 +162,7 @@ fn a_worker_that_does_not_take_over_costs_packets_and_no_frames() {
     for _ in 0..10 {
         scene.kernel.send(&packet(0)).unwrap();
     }
-    while scene.slow.from_kernel() > 0 {}
+    while scene.slow.move_from_kernel() > 0 {}
     let counters = &scene.slow.counters;
     assert_eq!((counters.injected.read(), counters.dropped(Reason::HandOffRingFull)), (10, 6));
     assert_eq!(scene.taken_over().len(), 4);
@@ -177,9 +177,9 @@ fn without_a_free_frame_packets_wait_in_the_kernel() {
     let mut scene = scene(1, 64);
     let kept: Vec<_> = std::iter::from_fn(|| scene.slow.pool.take()).collect();
     scene.kernel.send(&packet(0)).unwrap();
-    assert_eq!(scene.slow.from_kernel(), 0);
+    assert_eq!(scene.slow.move_from_kernel(), 0);
     kept.into_iter().for_each(|frame| scene.slow.pool.put(frame));
-    assert_eq!(scene.slow.from_kernel(), 1);
+    assert_eq!(scene.slow.move_from_kernel(), 1);
     assert_eq!(scene.taken_over().len(), 1);
     scene.end();
 }

@@ -76,7 +76,7 @@ impl Draft {
         let (port, mut frame) = if self.kind < 4 {
             (LAN, self.inner(LAN_HOST, LAN_HOST6).frame())
         } else {
-            let inner = if self.length % 11 == 0 {
+            let inner = if self.length.is_multiple_of(11) {
                 Vec::new()
             } else {
                 self.inner(plan.host, plan.host6).ip()
