@@ -20,7 +20,7 @@ mod tests;
 
 pub use rows::{
     ConfigReport, Drop, Drops, FrameState, Handoff, Health, Interface, Interfaces, Latency,
-    LinkStatistics, Peer, PeerDrop, Peers, Queue, Reload, RingLevel, Rings, Route, Routes, Runtime,
+    LinkStatistics, Peer, Peers, Queue, Reload, RingLevel, Rings, Route, Routes, Runtime,
     StageCost, Status, SteeringExit, WorkerFrames, WorkerRuntime, XdpStatistics,
 };
 

@@ -388,17 +388,6 @@ pub struct Peer {
     pub allowed_ips: Vec<String>,
     /// Persistent keepalive in seconds; absent when off.
     pub persistent_keepalive_seconds: Option<u16>,
-    /// What was dropped on its account; only reasons that occurred.
-    pub drops: Vec<PeerDrop>,
-}
-
-/// Packets of one peer dropped for one reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PeerDrop {
-    /// The reason's name, as in `show drops`.
-    pub reason: String,
-    /// Packets.
-    pub count: u64,
 }
 
 /// The routes the workers use.

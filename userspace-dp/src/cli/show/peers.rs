@@ -11,11 +11,7 @@ pub(super) fn render(peers: &Peers, paint: Paint) -> String {
         "interface {}, public key {}, listening port {}\n",
         peers.interface, peers.public_key, peers.listen_port
     );
-    let mut tables = vec![own, table(peers, paint)];
-    if peers.peers.iter().any(|peer| !peer.drops.is_empty()) {
-        tables.push(drops(peers, paint));
-    }
-    tables.join("\n")
+    [own, table(peers, paint)].join("\n")
 }
 
 fn table(peers: &Peers, paint: Paint) -> String {
@@ -59,20 +55,9 @@ fn row(peer: &Peer, now: u64) -> [String; 12] {
     ]
 }
 
-fn drops(peers: &Peers, paint: Paint) -> String {
-    let mut table = Table::new([text("peer"), text("drop reason"), number("count")]);
-    for peer in &peers.peers {
-        for drop in &peer.drops {
-            table.row([peer.name.clone(), drop.reason.clone(), cell(drop.count)]);
-        }
-    }
-    table.render(paint)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::PeerDrop;
 
     fn sample() -> Peers {
         let fresh = Peer {
@@ -88,7 +73,6 @@ mod tests {
             tx_bytes: 0,
             allowed_ips: Vec::new(),
             persistent_keepalive_seconds: None,
-            drops: Vec::new(),
         };
         let branch = Peer {
             name: "branch-1".into(),
@@ -103,7 +87,6 @@ mod tests {
             tx_bytes: 100,
             allowed_ips: vec!["10.8.0.2/32".into(), "fd00:8::2/128".into()],
             persistent_keepalive_seconds: Some(25),
-            drops: vec![PeerDrop { reason: "wg_replay".into(), count: 3 }],
         };
         Peers {
             taken_at_unix: 1_700_000_075,
@@ -122,9 +105,6 @@ interface ringwall0, public key BAIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=, li
 peer      public key                                    endpoint         worker  latest handshake  received  packets   sent  packets  keepalive  preshared  allowed ips
 branch-1  AgIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=  192.0.2.7:51820       1  1m15s ago         2.00 KiB       20  100 B       30  25s        yes        10.8.0.2/32, fd00:8::2/128
 laptop    AwIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=  -                     -  never                  0 B        0    0 B        0  off        no         -
-
-peer      drop reason  count
-branch-1  wg_replay        3
 ";
         assert_eq!(render(&sample(), Paint::Plain), expected);
     }

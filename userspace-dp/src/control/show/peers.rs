@@ -70,7 +70,6 @@ fn row(peer: &KnownPeer, worker: Option<u32>, status: Option<PeerStatus>) -> Pee
         persistent_keepalive_seconds: config
             .persistent_keepalive
             .and_then(|interval| u16::try_from(interval.get().as_secs()).ok()),
-        drops: Vec::new(),
     }
 }
 
