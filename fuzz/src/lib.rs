@@ -8,6 +8,7 @@
 pub mod configuration;
 pub mod frame;
 pub mod packet;
+pub mod pipeline;
 pub mod rewrite;
 pub mod wireguard_handshake;
 pub mod wireguard_message;
@@ -27,6 +28,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("configuration", configuration::run),
     ("frame", frame::run),
     ("packet", packet::run),
+    ("pipeline", pipeline::run),
     ("rewrite", rewrite::run),
     ("wireguard_handshake", wireguard_handshake::run),
     ("wireguard_message", wireguard_message::run),
