@@ -111,3 +111,36 @@ fn a_stopped_gateway_fails_closed_while_the_kernel_still_answers() -> Result<()>
         Ok(())
     })
 }
+
+#[test]
+fn a_worker_that_stands_still_ends_the_gateway_and_nothing_passes_meanwhile() -> Result<()> {
+    if !lab::available() {
+        return Ok(());
+    }
+    for worker in 0..2 {
+        Tunnel::with(&ringwall(), |tunnel| {
+            let (client, gateway) = (tunnel.client_side(), tunnel.lab.namespace("gateway"));
+            ensure!(ping(&client, SERVER_V4, 3, "")?.complete(), "the tunnel does not work");
+            // Plain packets to the server: only a kernel that is asked too early would forward them.
+            client.run("ip route add 198.51.100.0/24 via 192.0.2.1 metric 1")?;
+            gateway.run("sysctl -qw net.ipv4.ip_forward=1")?;
+            let running = tunnel.ringwall()?;
+            running.verb(&format!("fault stop-worker {worker}"))?;
+            let transit = ping(&client, SERVER_V4, 5, "-W 0.3")?;
+            // The gateway may have given up while a slow machine pinged: then the kernel was free to forward.
+            let steered = attached_programs(&gateway)? == 2;
+            gateway.run("sysctl -qw net.ipv4.ip_forward=0")?;
+            ensure!(
+                transit.received == 0 || !steered,
+                "transit passed a worker that stood still: {transit:?}"
+            );
+            // Three quarters of a second to notice it, and the time that an orderly end may take.
+            let status = running.wait(Duration::from_secs(4))?;
+            ensure!(!status.success(), "a gateway that lost a worker ended with {status}");
+            let (log, named) = (running.log(), format!("worker {worker}"));
+            ensure!(log.contains(&named), "the log does not name {named}:\n{log}");
+            kernel_is_back_and_nothing_is_forwarded(tunnel)
+        })?;
+    }
+    Ok(())
+}

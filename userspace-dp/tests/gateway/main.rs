@@ -2,16 +2,20 @@
 //!
 //! Each test builds its own lab, so that they run side by side; without root each prints that it is skipped.
 
+mod accounting;
 mod configuration;
 mod flood;
 mod interop;
 mod lifecycle;
+mod neighbours;
+mod path_mtu;
 mod policy;
 mod privileges;
 mod reference;
 mod rekey;
 mod reload;
 mod roaming;
+mod routes;
 
 use anyhow::{Result, ensure};
 use lab::{

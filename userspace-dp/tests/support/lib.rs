@@ -27,7 +27,9 @@ pub use network::{Lab, LabOptions, Namespace, Topology};
 pub use rustix::process::Signal;
 pub use settings::{GatewaySettings, PeerSettings};
 pub use sites::{LEFT_HOST, RIGHT_HOST, Sites};
-pub use traffic::{Download, Iperf, PingReport, WebServer, continuous_ping, iperf, ping};
+pub use traffic::{
+    Download, Iperf, PingReport, WebServer, continuous_ping, iperf, ping, ping_transcript,
+};
 pub use tunnel::{
     Family, GATEWAY_OUTSIDE_V4, GATEWAY_TUNNEL_V4, GATEWAY_TUNNEL_V6, GatewayKind, RunningGateway,
     SERVER_V4, SERVER_V6, Start, Tunnel, TunnelOptions,

@@ -55,6 +55,24 @@ pub fn ping(
         .with_context(|| format!("{line}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
+/// Pings `target` `count` times as [`ping`] does and returns all that `ping(8)` printed: who answered, and what.
+///
+/// # Errors
+/// When ping cannot run at all.
+pub fn ping_transcript(
+    namespace: &Namespace,
+    target: IpAddr,
+    count: u32,
+    options: &str,
+) -> Result<String> {
+    let line = format!("ping -n -c {count} -i 0.05 -W 1 {options} {target}");
+    let mut command = namespace.command("timeout");
+    let output = command.arg("60").args(line.split_whitespace()).output()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(!text.is_empty(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(text + &String::from_utf8_lossy(&output.stderr))
+}
+
 /// A ping that runs until it is asked for its report.
 #[derive(Debug)]
 pub struct ContinuousPing(Background);

@@ -70,6 +70,9 @@ pub struct TunnelOptions {
     pub start: Start,
     /// Whether tunnels use a preshared key.
     pub preshared: bool,
+    /// MTU of the gateway's end of the link to the server, which drops what is larger, whatever the server believes;
+    /// none for that of every other link.
+    pub lan_mtu: Option<u32>,
 }
 
 impl TunnelOptions {
@@ -83,6 +86,7 @@ impl TunnelOptions {
             outer: Family::V4,
             start: Start::ClientsCall,
             preshared: false,
+            lan_mtu: None,
         }
     }
 }
@@ -142,6 +146,9 @@ impl Tunnel {
             kernel_forwarding: matches!(options.gateway, GatewayKind::Reference(_)),
             ..LabOptions::new(Topology::Client)
         })?;
+        if let Some(mtu) = options.lan_mtu {
+            lab.namespace("gateway").run(&format!("ip link set lan0 mtu {mtu}"))?;
+        }
         let gateway_keys = KeyPair::generate()?;
         let mut settings = gateway_settings(&lab, &gateway_keys);
         let mut interfaces = Vec::new();
@@ -191,6 +198,16 @@ impl Tunnel {
     pub fn restart_gateway(&mut self) -> Result<()> {
         self.gateway = start_gateway(&self.lab, &self.kind, &self.settings)?;
         Ok(())
+    }
+
+    /// Makes a client send everything that it routes into its tunnel to the gateway: no destination is refused there.
+    ///
+    /// # Errors
+    /// When `wg` fails.
+    pub fn allow_every_destination(&self, client: usize) -> Result<()> {
+        let interface = self.clients.get(client).context("a client")?;
+        let peer = interface.wg("show", "peers")?.trim().to_owned();
+        interface.wg("set", &format!("peer {peer} allowed-ips 0.0.0.0/0,::/0")).map(drop)
     }
 
     /// The tunnel addresses of a client.

@@ -1,0 +1,100 @@
+//! Packets that are too large: the sender is told on either side, and TCP never makes any.
+
+use crate::ringwall;
+use anyhow::{Result, ensure};
+use lab::{
+    Namespace, PingReport, SERVER_V4, SERVER_V6, Tunnel, TunnelOptions, ping, ping_transcript,
+};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+/// Smaller than the links, larger than IPv6 demands.
+const LAN_MTU: u32 = 1400;
+/// What the gateway's tunnels add at most; by default they take what this leaves of the smallest link.
+const OVERHEAD: u32 = 80;
+const TUNNEL_MTU: u32 = 1500 - OVERHEAD;
+
+const GATEWAY_BEHIND: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
+
+/// Bytes of IP and ICMP headers around the data of a ping.
+fn headers(target: IpAddr) -> u32 {
+    if target.is_ipv4() { 28 } else { 48 }
+}
+
+fn ping_with_size(namespace: &Namespace, target: IpAddr, bytes: u32) -> Result<PingReport> {
+    ping(namespace, target, 3, &format!("-M do -s {}", bytes - headers(target)))
+}
+
+/// A packet one byte larger than `mtu` is refused with that MTU.
+fn is_refused(namespace: &Namespace, target: IpAddr, mtu: u32) -> Result<()> {
+    let size = mtu + 1 - headers(target);
+    let transcript = ping_transcript(namespace, target, 2, &format!("-M do -s {size}"))?;
+    let refused = if target.is_ipv4() {
+        format!("Frag needed and DF set (mtu = {mtu})")
+    } else {
+        format!("Packet too big: mtu={mtu}")
+    };
+    ensure!(transcript.contains(&refused), "{target}: not refused for {mtu}\n{transcript}");
+    ensure!(transcript.contains(" 0 received"), "{target}: too large and answered\n{transcript}");
+    Ok(())
+}
+
+#[test]
+fn a_packet_larger_than_the_tunnel_is_refused_on_the_side_of_the_server() -> Result<()> {
+    if !lab::available() {
+        return Ok(());
+    }
+    Tunnel::with(&ringwall(), |tunnel| {
+        let (client, server) = (tunnel.client_side(), tunnel.server_side());
+        ensure!(ping(&client, SERVER_V4, 3, "")?.complete(), "the tunnel does not work");
+        for target in Tunnel::client_addresses(0) {
+            let report = ping_with_size(&server, target, TUNNEL_MTU)?;
+            ensure!(report.complete(), "{target}: what fits does not pass: {report:?}");
+            is_refused(&server, target, TUNNEL_MTU)?;
+            // Left to itself the sender's kernel has learnt from that and makes fragments that fit.
+            let report = ping(&server, target, 3, &format!("-M want -s {TUNNEL_MTU}"))?;
+            ensure!(report.complete(), "{target}: fragments do not pass: {report:?}");
+        }
+        ensure!(tunnel.ringwall()?.drops("packet_too_big")? > 0, "nothing is counted");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_packet_larger_than_the_network_behind_is_refused_through_the_tunnel() -> Result<()> {
+    if !lab::available() {
+        return Ok(());
+    }
+    Tunnel::with(&TunnelOptions { lan_mtu: Some(LAN_MTU), ..ringwall() }, |tunnel| {
+        let client = tunnel.client_side();
+        for target in [SERVER_V4, SERVER_V6] {
+            // The answers are as large and have to fit the tunnel.
+            let report = ping_with_size(&client, target, LAN_MTU - OVERHEAD)?;
+            ensure!(report.complete(), "{target}: what fits does not pass: {report:?}");
+            is_refused(&client, target, LAN_MTU)?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn tcp_never_sends_what_a_smaller_network_behind_would_swallow() -> Result<()> {
+    if !lab::available() {
+        return Ok(());
+    }
+    // The server believes in 1500 bytes and gets no error when the link swallows them: only the clamped MSS helps.
+    Tunnel::with(&TunnelOptions { lan_mtu: Some(LAN_MTU), ..ringwall() }, |tunnel| {
+        let (client, server) = (tunnel.client_side(), tunnel.server_side());
+        // The gateway's kernel answers here: what is lost is lost on the link.
+        let near = ping_with_size(&server, GATEWAY_BEHIND, LAN_MTU)?;
+        ensure!(near.complete(), "the link does not carry its MTU: {near:?}");
+        // What both ends would agree on: the client's interface has the tunnel MTU of larger links.
+        let near = ping_with_size(&server, GATEWAY_BEHIND, TUNNEL_MTU)?;
+        ensure!(near.received == 0, "the link carries more than its MTU: {near:?}");
+        for target in [SERVER_V4, SERVER_V6] {
+            let download = tunnel.web.download(&tunnel.lab, &client, target, None)?;
+            download.finish(Duration::from_secs(30))?;
+        }
+        Ok(())
+    })
+}
