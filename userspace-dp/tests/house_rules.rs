@@ -140,3 +140,51 @@ fn files_tell_one_story() {
         .collect();
     assert!(long.is_empty(), "{long:#?}");
 }
+
+/// The words in backticks of a Markdown table's cell.
+fn quoted(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn the_page_of_features_names_tests_that_exist() {
+    let page = std::fs::read_to_string(root().join("FEATURES.md")).expect("FEATURES.md");
+    let sources = sources();
+    let mut named = 0;
+    let mut missing = Vec::new();
+    for row in page.lines().filter(|line| line.starts_with("| ")) {
+        let Some(cell) = row.split('|').nth(3) else { continue };
+        // A folder is no test, and neither is a command.
+        for name in quoted(cell).filter(|name| !name.contains(['/', '-', ' '])) {
+            named += 1;
+            let definition = format!("fn {name}(");
+            if !sources.iter().any(|(_, text)| text.contains(&definition)) {
+                missing.push(name.to_owned());
+            }
+        }
+    }
+    assert!(named > 50, "only {named} tests found on the page");
+    assert!(missing.is_empty(), "no such tests: {missing:#?}");
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let list = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard", "*.md"])
+        .current_dir(root())
+        .output()
+        .expect("git ls-files");
+    let list = String::from_utf8(list.stdout).expect("paths");
+    let mut broken = Vec::new();
+    for page in list.lines() {
+        let Ok(text) = std::fs::read_to_string(root().join(page)) else { continue };
+        let folder = root().join(page).parent().expect("a folder").to_path_buf();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = link.split('#').next().unwrap_or_default();
+            if !path.is_empty() && !link.contains("://") && !folder.join(path).exists() {
+                broken.push(format!("{page}: {link}"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
