@@ -60,6 +60,13 @@ fn only_the_control_thread_keeps_capabilities_and_everything_still_works() -> Re
         wait_until("flushed neighbours are found again", Duration::from_secs(10), || {
             ping(&client, SERVER_V4, 3, "").is_ok_and(|report| report.complete())
         })?;
+        // A new address reaches the steering program: it is the kernel's to answer for, not transit.
+        let (outside, _) = tunnel.settings.interfaces[0];
+        gateway.run(&format!("ip address add 192.0.2.77/24 dev {outside}"))?;
+        let added = std::net::IpAddr::from([192, 0, 2, 77]);
+        wait_until("the new address answers", Duration::from_secs(5), || {
+            ping(&client, added, 2, "").is_ok_and(|report| report.complete())
+        })?;
         // A reload reads secrets and sets routes.
         let mut settings = tunnel.settings.clone();
         settings.peers.push(PeerSettings {
