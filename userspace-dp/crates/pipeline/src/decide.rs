@@ -14,7 +14,31 @@ use crate::snapshot::{InterfaceKind, Snapshot};
 use policy::{Action, Query, ZoneId};
 use route::{NextHop, NextHopKind};
 
-/// Decides about one packet: sets its way out, or its verdict. Gives the answer that its sender is due.
+/// Looks the route up. A pass of its own over the burst: searches that do not depend on each other overlap.
+#[inline]
+pub(crate) fn find_hop<'s>(packet: &mut Packet<'s>, context: &Context<'s>) {
+    packet.hop = look_up(&packet.parsed.addresses, context);
+}
+
+/// Looks the peer up, when the route leads into the tunnel.
+#[inline]
+pub(crate) fn find_peer(packet: &mut Packet<'_>, context: &Context<'_>) {
+    let Some(hop) = packet.hop else { return };
+    if hop.interface == context.snapshot.tunnel.interface {
+        packet.seal_for = peer_of(&packet.parsed.addresses, context.snapshot);
+    }
+}
+
+/// Both, and the decision: for a packet that became another one.
+pub(crate) fn decide_anew<'s>(packet: &mut Packet<'s>, context: &Context<'s>) {
+    find_hop(packet, context);
+    find_peer(packet, context);
+    let due = decide(packet, context);
+    debug_assert!(due.is_none() || !packet.pending());
+}
+
+/// Decides about one packet whose hop and peer were looked up: sets its verdict unless it may go on. Gives the
+/// answer that its sender is due.
 pub(crate) fn decide<'s>(packet: &mut Packet<'s>, context: &Context<'s>) -> Option<Answer> {
     let snapshot = context.snapshot;
     let addresses = packet.parsed.addresses;
@@ -25,7 +49,7 @@ pub(crate) fn decide<'s>(packet: &mut Packet<'s>, context: &Context<'s>) -> Opti
     if is_local_destination(&addresses, snapshot) {
         return decide_local(packet, context);
     }
-    let Some(hop) = look_up(&addresses, context) else {
+    let Some(hop) = packet.hop else {
         packet.verdict = Verdict::Drop(Reason::NoRoute);
         return Some(Answer::NoRoute);
     };
@@ -49,11 +73,9 @@ fn decide_forward<'s>(
         packet.verdict = Verdict::Drop(Reason::EgressUnattached);
         return Some(Answer::Unreachable);
     };
-    packet.hop = Some(hop);
     match egress.kind {
         InterfaceKind::Port { .. } => {}
         InterfaceKind::Tunnel => {
-            packet.seal_for = peer_of(&packet.parsed.addresses, context.snapshot);
             if packet.seal_for.is_none() {
                 packet.verdict = Verdict::Drop(Reason::PeerUnknown);
                 return Some(Answer::Unreachable);

@@ -97,6 +97,7 @@ fn open(
         state.sessions.open_burst(&state.aead, &mut inbound, context.now);
         results.extend(inbound.iter().map(|inbound| inbound.result));
     }
+    let mut entered = ArrayVec::<(u8, PeerIndex, Ecn), BURST>::new();
     for (&position, result) in data.iter().zip(results) {
         let Some(packet) = packets.get_mut(usize::from(position)) else { continue };
         match result {
@@ -107,26 +108,34 @@ fn open(
                     state.mark_ready(peer);
                 }
                 // The place may have another occupant already, whose addresses are not this peer's.
+                let outer_ecn = packet.parsed.ecn();
                 packet.verdict = match context.snapshot.peer(peer) {
                     Some(known) if known.id == received.peer => {
-                        enter(packet, peer, context, out, counters)
+                        uncover(packet, peer, context, out, counters)
                     }
                     Some(_) | None => Verdict::Drop(Reason::WgStalePeer),
                 };
+                if packet.pending() {
+                    entered.push((position, peer, outer_ecn));
+                }
             }
         }
     }
+    // A pass of its own: searches that do not depend on each other overlap.
+    for (position, peer, outer_ecn) in entered {
+        let Some(packet) = packets.get_mut(usize::from(position)) else { continue };
+        packet.verdict = enter(packet, peer, outer_ecn, context);
+    }
 }
 
-/// Makes the opened payload the packet: `Pending` when it goes on through the stages.
-fn enter(
+/// Makes the opened payload the packet: `Pending` when it is one.
+fn uncover(
     packet: &mut Packet<'_>,
     peer: PeerIndex,
     context: &Context<'_>,
     out: &mut Outbox,
     counters: &WorkerCounters,
 ) -> Verdict {
-    let outer_ecn = packet.parsed.ecn();
     let sealed = packet.parsed.payload_range();
     let start = sealed.start + wireguard::DATA_HEADER_LENGTH;
     let end = sealed.end.saturating_sub(wire::wireguard::TAG_LEN);
@@ -150,12 +159,23 @@ fn enter(
         Ok(parsed) => parsed,
         Err(malformed) => return Verdict::Drop(reasons::of_malformed(malformed)),
     };
+    packet.parsed = parsed;
+    packet.frame.truncate(parsed.end());
+    Verdict::Pending
+}
+
+/// Checks that the peer may speak for the source, and lets the packet in by the tunnel's interface.
+fn enter(
+    packet: &mut Packet<'_>,
+    peer: PeerIndex,
+    outer_ecn: Ecn,
+    context: &Context<'_>,
+) -> Verdict {
+    let parsed = &packet.parsed;
     // The longest prefix must lead to this very peer.
     if allowed_owner(&parsed.addresses, context.snapshot) != Some(peer) {
         return Verdict::Drop(Reason::WgSourceNotAllowed);
     }
-    packet.parsed = parsed;
-    packet.frame.truncate(parsed.end());
     match wire::ecn::decapsulate(parsed.ecn(), outer_ecn) {
         Some(ecn) => set_ecn(packet, ecn),
         None => return Verdict::Drop(Reason::WgInnerEcn),

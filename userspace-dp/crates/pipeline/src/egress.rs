@@ -133,7 +133,7 @@ fn too_big<'s>(packet: &mut Packet<'s>, inner_mtu: usize, context: &Context<'s>,
         Outcome::Built => {
             sink.counters.count_drop(Reason::PacketTooBig, 1);
             sink.counters.replies.bump();
-            let _ = crate::decide::decide(packet, context);
+            crate::decide::decide_anew(packet, context);
         }
     }
 }

@@ -95,8 +95,9 @@ pub struct Packet<'s> {
 
 impl Packet<'_> {
     /// Whether the stages still have to decide.
+    #[inline]
     pub(crate) fn pending(&self) -> bool {
-        self.verdict == Verdict::Pending
+        matches!(self.verdict, Verdict::Pending)
     }
 }
 

@@ -92,6 +92,10 @@ impl WorkerState {
             timer.ended(Stage::Detunnel, tunnelled.len(), counters);
         }
 
+        let route =
+            |packet: &&mut Packet<'_>| packet.pending() && !matches!(packet.entry, Entry::Seal(_));
+        packets.iter_mut().filter(route).for_each(|packet| decide::find_hop(packet, context));
+        packets.iter_mut().filter(route).for_each(|packet| decide::find_peer(packet, context));
         let mut decided = 0;
         for packet in packets.iter_mut().filter(|packet| packet.pending()) {
             decided += 1;
@@ -165,8 +169,7 @@ fn tell<'s>(
             // The packet itself is gone, for its own reason; what goes on is the answer.
             counters.count_drop(reason, 1);
             counters.replies.bump();
-            let none = decide::decide(packet, context);
-            debug_assert!(none.is_none() || packet.verdict != Verdict::Pending);
+            decide::decide_anew(packet, context);
         }
     }
 }

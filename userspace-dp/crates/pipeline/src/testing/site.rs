@@ -18,7 +18,7 @@ use crate::packet::{Arrivals, Entry, Ingress};
 use crate::process::Context;
 use crate::reply_budget::ReplyBudget;
 use crate::snapshot::{PeerIndex, PeerOwners, PortId, Snapshot, WorkerId};
-use crate::stages::Untimed;
+use crate::stages::{StageTimer, Untimed};
 use crate::state::{StateLimits, WorkerState};
 
 /// Table sizes of a [`Site`].
@@ -193,9 +193,12 @@ impl Site {
 
     /// Processes a burst.
     pub fn process(&mut self, arrivals: &mut Arrivals) {
-        self.with(|state, context, sink, out| {
-            state.process(arrivals, context, sink, out, &mut Untimed)
-        });
+        self.process_with(arrivals, &mut Untimed);
+    }
+
+    /// Processes a burst, and tells `timer` what each stage takes.
+    pub fn process_with(&mut self, arrivals: &mut Arrivals, timer: &mut impl StageTimer) {
+        self.with(|state, context, sink, out| state.process(arrivals, context, sink, out, timer));
     }
 
     /// A frame that holds `bytes`.
