@@ -238,3 +238,6 @@ impl Write for Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,3 +56,34 @@ pub fn resolve(mut names: Vec<NameToResolve>, privileges: Privileges, into: &Sen
 fn first_address(name: &str, port: u16) -> Option<SocketAddr> {
     (name, port).to_socket_addrs().ok()?.next()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    fn ask(names: &[&str]) -> std::sync::mpsc::Receiver<Resolved> {
+        let (into, resolved) = channel();
+        let name =
+            |(index, name): (u32, &&str)| (PeerHandle::new(index, 0), (*name).to_owned(), 4000);
+        resolve((0..).zip(names).map(name).collect(), Privileges::Retain, &into);
+        resolved
+    }
+
+    #[test]
+    fn a_name_that_resolves_is_told_with_its_port() {
+        let told = ask(&["localhost"]).recv().unwrap();
+        assert_eq!((told.peer, told.name.as_str()), (PeerHandle::new(0, 0), "localhost"));
+        let address = told.address.unwrap();
+        assert!(address.ip().is_loopback() && address.port() == 4000, "{address}");
+    }
+
+    #[test]
+    fn a_name_that_does_not_resolve_is_told_and_holds_no_other_up() {
+        let resolved = ask(&["not a name", "localhost"]);
+        let (first, second) = (resolved.recv().unwrap(), resolved.recv().unwrap());
+        assert_eq!((first.name.as_str(), first.address), ("not a name", None));
+        assert!(second.address.is_some());
+    }
+}

@@ -96,3 +96,6 @@ impl Answering {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,7 +106,7 @@ pub struct Peer {
     /// Where the peer is reached first, `"host:port"`. It follows the peer when that moves. Without it the peer
     /// has to call first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-example" = "branch-1.example.net:51820", "x-failure" = "A name that does not resolve is tried again, and shown in `status`."))]
+    #[schemars(extend("x-example" = "branch-1.example.net:51820", "x-failure" = "A name that does not resolve is tried again for ten minutes, and shown in `status`."))]
     pub endpoint: Option<Endpoint>,
 
     /// The networks behind this peer: packets to them are sent to it, and only packets from them are taken
