@@ -323,10 +323,14 @@ impl Gateway {
         names.map(|name| format!("the endpoint {name} does not resolve")).collect()
     }
 
+    /// How long a worker may be silent. Less than the steering program bears, so that both act within the same second.
+    fn patience(&self) -> Duration {
+        self.observer.heartbeat_timeout * 3 / 4
+    }
+
     /// Makes sure that every thread lives.
     fn watch(&self, now: Time) -> Result<()> {
-        // Earlier than the steering program gives up on a worker, so that both act within the same second.
-        let patience = self.observer.heartbeat_timeout * 3 / 4;
+        let patience = self.patience();
         for (number, worker) in self.running.workers.iter().enumerate() {
             if worker.thread.is_finished() {
                 bail!("worker {number} has died");
@@ -377,6 +381,7 @@ impl Gateway {
 
     /// Ends the gateway: transit stops, the program goes, then the workers, then their sockets.
     fn end(self) {
+        let (patience, began) = (self.patience(), Monotonic.now());
         let Running { mut steering, held, workers, helpers, stop, .. } = self.running;
         if let Err(error) = steering.enable(false) {
             warn!(%error, "steering cannot be disabled");
@@ -390,9 +395,17 @@ impl Gateway {
         for helper in &helpers {
             helper.waker.wake();
         }
-        let deadline = Monotonic.now() + END_WITHIN;
+        let deadline = began + END_WITHIN;
+        let silent: Vec<bool> = workers
+            .iter()
+            .map(|worker| began.since(worker.shared.last_beat()) >= patience)
+            .collect();
         let all_done = || {
-            workers.iter().all(|worker| worker.thread.is_finished())
+            // One that stood still before would never end: it goes with the process.
+            workers
+                .iter()
+                .zip(&silent)
+                .all(|(worker, &silent)| silent || worker.thread.is_finished())
                 && helpers.iter().all(|helper| helper.thread.is_finished())
         };
         while !all_done() && Monotonic.now() < deadline {
