@@ -10,6 +10,7 @@ extern crate wireguard as ringwall_wireguard;
 #[path = "../../crates/wireguard/tests/gateway/mod.rs"]
 mod client;
 mod flows;
+mod starvation;
 mod world;
 
 use core::time::Duration;
