@@ -36,6 +36,8 @@ pub(crate) fn egress<'s>(
     out: &mut Outbox,
 ) {
     let mut sealing = ArrayVec::<Sealing, BURST>::new();
+    // Neighbouring packets mostly leave by the same way; it is looked up once for all of them.
+    let mut last = None;
     for (position, packet) in packets.iter_mut().enumerate() {
         if !packet.pending() {
             continue;
@@ -56,10 +58,25 @@ pub(crate) fn egress<'s>(
                 Some(hop) => {
                     let destination = packet.parsed.addresses.destination();
                     let neighbour = hop.gateway.unwrap_or(destination);
-                    if state.in_use.note(hop.interface, neighbour, context.now) {
-                        out.neighbour_used(hop.interface, neighbour, sink.counters);
+                    let way = (hop.interface, neighbour, packet.parsed.family());
+                    match &last {
+                        Some((same, port, header)) if *same == way => {
+                            next_hop::put(&mut packet.frame, *port, header)
+                        }
+                        Some(_) | None => {
+                            if state.in_use.note(hop.interface, neighbour, context.now) {
+                                out.neighbour_used(hop.interface, neighbour, sink.counters);
+                            }
+                            let data = packet.frame.data();
+                            match next_hop::resolve(data, hop, destination, context.snapshot) {
+                                Ok((port, header)) => {
+                                    last = Some((way, port, header));
+                                    next_hop::put(&mut packet.frame, port, &header)
+                                }
+                                Err(verdict) => verdict,
+                            }
+                        }
                     }
-                    next_hop::link(&mut packet.frame, hop, destination, context.snapshot)
                 }
                 None => Verdict::Drop(Reason::Undecided),
             };
@@ -164,8 +181,9 @@ fn seal(
         let Some(packet) = packets.get_mut(usize::from(sealed.position)) else { continue };
         let index = sealed.peer.index();
         packet.verdict = match result {
-            Ok(()) => match state.path_to(index, sealed.peer, context) {
-                Ok(path) => {
+            // The path was found before sealing, and nothing since could have changed it.
+            Ok(()) => match state.peers.get(index as usize).and_then(|slot| slot.path.as_ref()) {
+                Some(path) => {
                     let class = data_class(packet.parsed.ecn());
                     let verdict = path.wrap(&mut packet.frame, class, context.snapshot);
                     let (interface, neighbour) = path.neighbour();
@@ -174,7 +192,7 @@ fn seal(
                     }
                     verdict
                 }
-                Err(reason) => Verdict::Drop(reason),
+                None => Verdict::Drop(Reason::Undecided),
             },
             Err(Rejected::NoSession) => {
                 // The session ended within this burst. The packet is as it was, and waits for the next one.

@@ -10,25 +10,37 @@ use wire::{Mac, ethernet, vlan};
 use crate::packet::Verdict;
 use crate::snapshot::{InterfaceKind, PortId, Snapshot};
 
-/// Puts the link header for `hop` in front of the IP packet in `frame`.
+/// The device and the link header for `packet` on its way to `hop`.
 ///
-/// `destination` is where the packet goes; without a gateway it is the neighbour itself. The verdict is
-/// `Forward`, `AwaitNeighbour` or a drop.
-pub(crate) fn link(
-    frame: &mut Frame,
+/// `destination` is where the packet goes; without a gateway it is the neighbour itself. Otherwise the verdict, which
+/// is `AwaitNeighbour` or a drop.
+pub(crate) fn resolve(
+    packet: &[u8],
     hop: &NextHop,
     destination: IpAddr,
     snapshot: &Snapshot,
-) -> Verdict {
+) -> Result<(PortId, ethernet::Repr), Verdict> {
     match snapshot.neighbours.resolve(hop, destination) {
-        Resolution::Known(mac) => link_to(frame, hop.interface, mac, snapshot),
+        Resolution::Known(mac) => {
+            header(hop.interface, mac, packet, snapshot).map_err(Verdict::Drop)
+        }
         // A neighbour that failed is asked for again: it may have come back.
         Resolution::Pending | Resolution::Unknown | Resolution::Failed => {
-            match device(hop.interface, snapshot) {
+            Err(match device(hop.interface, snapshot) {
                 Ok(_) => Verdict::AwaitNeighbour(hop.interface, hop.gateway.unwrap_or(destination)),
                 Err(reason) => Verdict::Drop(reason),
-            }
+            })
         }
+    }
+}
+
+/// Puts `header` in front of the packet in `frame`, which leaves by `port`.
+#[inline]
+pub(crate) fn put(frame: &mut Frame, port: PortId, header: &ethernet::Repr) -> Verdict {
+    let room = frame.push_front(header.header_len()).map_err(|_| ());
+    match room.and_then(|room| header.emit(room).map_err(|_| ())) {
+        Ok(_) => Verdict::Forward(port),
+        Err(()) => Verdict::Drop(Reason::NoHeadroom),
     }
 }
 
@@ -39,14 +51,9 @@ pub(crate) fn link_to(
     neighbour: Mac,
     snapshot: &Snapshot,
 ) -> Verdict {
-    let (port, header) = match header(interface, neighbour, frame.data(), snapshot) {
-        Ok(found) => found,
-        Err(reason) => return Verdict::Drop(reason),
-    };
-    let room = frame.push_front(header.header_len()).map_err(|_| ());
-    match room.and_then(|room| header.emit(room).map_err(|_| ())) {
-        Ok(_) => Verdict::Forward(port),
-        Err(()) => Verdict::Drop(Reason::NoHeadroom),
+    match header(interface, neighbour, frame.data(), snapshot) {
+        Ok((port, header)) => put(frame, port, &header),
+        Err(reason) => Verdict::Drop(reason),
     }
 }
 
