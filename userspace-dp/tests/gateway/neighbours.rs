@@ -22,12 +22,14 @@ fn the_first_packet_to_a_new_neighbour_waits_and_arrives() -> Result<()> {
     }
     Tunnel::with(&ringwall(), |tunnel| {
         let (client, server) = (tunnel.client_side(), tunnel.server_side());
-        ensure!(ping(&client, SERVER_V4, 3, "")?.complete(), "the tunnel does not work");
         for address in fresh_addresses() {
             let (length, option) = if address.is_ipv4() { (24, "") } else { (64, "nodad") };
             server.run(&format!("ip address add {address}/{length} dev eth0 {option}"))?;
-            // One request, and a second for its answer.
-            let report = ping(&client, address, 1, "")?;
+        }
+        ensure!(ping(&client, SERVER_V4, 3, "")?.complete(), "the tunnel does not work");
+        for address in fresh_addresses() {
+            // One request; time enough for the kernels to ask for each other more than once.
+            let report = ping(&client, address, 1, "-W 5")?;
             ensure!(report.complete(), "the first request to {address} is lost: {report:?}");
         }
         ensure!(tunnel.ringwall()?.drops("neighbour_timeout")? == 0, "packets waited in vain");
@@ -36,7 +38,7 @@ fn the_first_packet_to_a_new_neighbour_waits_and_arrives() -> Result<()> {
 }
 
 #[test]
-fn a_packet_to_nobody_is_answered_with_unreachable_and_counted() -> Result<()> {
+fn a_packet_to_nobody_is_given_up_and_counted() -> Result<()> {
     if !lab::available() {
         return Ok(());
     }
