@@ -7,6 +7,7 @@ use telemetry::Reason;
 use wireguard::{Outbound, message_length};
 use wireguard::{PeerHandle, Rejected};
 
+use crate::forward;
 use crate::next_hop;
 use crate::outbox::{Outbox, Sink};
 use crate::packet::{Entry, Packet, Packets, Verdict};
@@ -138,17 +139,14 @@ fn prepare<'s>(
 
 /// The path to this peer carries less than the tunnel's MTU promises.
 fn too_big<'s>(packet: &mut Packet<'s>, inner_mtu: usize, context: &Context<'s>, sink: &Sink<'_>) {
-    packet.verdict = Verdict::Drop(Reason::NeedsFragmentation);
-    if !packet.parsed.dont_fragment() {
-        return;
-    }
-    packet.verdict = Verdict::Drop(Reason::PacketTooBig);
+    let reason = forward::too_big(packet);
+    packet.verdict = Verdict::Drop(reason);
     let mtu = u16::try_from(inner_mtu).unwrap_or(u16::MAX);
     match reply::answer(packet, Answer::TooBig(mtu), context) {
         Outcome::NotDue => {}
         Outcome::Limited => sink.counters.replies_limited.bump(),
         Outcome::Built => {
-            sink.counters.count_drop(Reason::PacketTooBig, 1);
+            sink.counters.count_drop(reason, 1);
             sink.counters.replies.bump();
             crate::decide::decide_anew(packet, context);
         }

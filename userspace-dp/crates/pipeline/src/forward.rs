@@ -23,12 +23,8 @@ pub(crate) fn forward(packet: &mut Packet<'_>, context: &Context<'_>) -> Option<
         return Some(Answer::TimeExceeded);
     }
     if packet.parsed.ip_len() > usize::from(mtu) {
-        if packet.parsed.dont_fragment() {
-            packet.verdict = Verdict::Drop(Reason::PacketTooBig);
-            return Some(Answer::TooBig(mtu));
-        }
-        packet.verdict = Verdict::Drop(Reason::NeedsFragmentation);
-        return None;
+        packet.verdict = Verdict::Drop(too_big(packet));
+        return Some(Answer::TooBig(mtu));
     }
     if !own && rewrite::decrement_hop_limit(packet.frame.data_mut(), &mut packet.parsed).is_err() {
         packet.verdict = Verdict::Drop(Reason::HopLimit);
@@ -36,6 +32,12 @@ pub(crate) fn forward(packet: &mut Packet<'_>, context: &Context<'_>) -> Option<
     }
     clamp_mss(packet, mtu, context.snapshot);
     None
+}
+
+/// Why a packet that is too large for its way out is dropped. The sender is told in both cases: the gateway does not
+/// fragment, and silence would be a black hole.
+pub(crate) fn too_big(packet: &Packet<'_>) -> Reason {
+    if packet.parsed.dont_fragment() { Reason::PacketTooBig } else { Reason::NeedsFragmentation }
 }
 
 /// Lowers the maximum segment size of a connection through the tunnel to what the narrower side carries, so that

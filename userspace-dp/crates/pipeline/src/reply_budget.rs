@@ -42,8 +42,8 @@ impl ReplyBudget {
         }
     }
 
-    /// Whether a reply to `source`, whose packet came from `zone`, may be sent at `now`. Charged once, when
-    /// both rates allow it.
+    /// Whether a reply to `source`, whose packet came from `zone`, may be sent at `now`. The source is charged
+    /// first, so one that is over its rate costs its zone nothing.
     pub fn take(&self, zone: ZoneId, source: IpAddr, now: Time) -> bool {
         self.source_allows(source, now)
             && self

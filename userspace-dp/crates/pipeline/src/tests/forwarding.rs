@@ -185,7 +185,9 @@ fn what_does_not_fit_the_way_out_is_told_its_size() {
     let unreachable = (icmpv4::kind::UNREACHABLE, icmpv4::unreachable::FRAGMENTATION_NEEDED, 1400);
     assert_eq!((kind, code, mtu), unreachable);
     assert_eq!(quoted, big.ip()[..576 - 28], "as much as fits 576 bytes");
-    assert_eq!(refusal(&of("10.7.0.5", 1401)), Reason::NeedsFragmentation);
+    let (reason, answer) = answered(&of("10.7.0.5", 1401));
+    assert_eq!(reason, Reason::NeedsFragmentation);
+    assert_eq!((icmp(&answer).0, icmp(&answer).1, icmp(&answer).2), unreachable);
     passes(&of("10.7.0.5", 1400).dont_fragment());
 }
 
