@@ -33,6 +33,7 @@ pub fn run(data: &[u8]) {
     let gate = Gate::new(&PrivateKey::from_bytes(GATEWAY_KEY).public_key(), &settings, &mut rng);
     site.snapshot.tunnel.gate = Some(Arc::new(gate));
     let mut remotes = [site.connect(0), site.connect(1)];
+    let began = site.now;
     let mut bytes = data.iter().copied();
     let mut burst: Vec<(Entry, Vec<u8>)> = Vec::new();
     for _ in 0..STEPS {
@@ -41,11 +42,12 @@ pub fn run(data: &[u8]) {
         let mut draw = || bytes.next().unwrap_or(0);
         let (entry, mut packet) = match what % 16 {
             0..=3 => (Entry::Port(LAN), from_lan(what / 16, who).frame()),
-            4..=6 => {
+            // A peer seals nothing under a session that has ended.
+            4..=6 if site.now.since(began) < wireguard::REJECT_AFTER_TIME => {
                 let remote = &mut remotes[usize::from(who) % 2];
                 (Entry::Port(WAN), sealed(remote, what / 16, who, draw(), site.now))
             }
-            7 => (Entry::Port(WAN), message(who)),
+            4..=7 => (Entry::Port(WAN), message(who)),
             8 => (
                 Entry::Local,
                 Packet::ping("10.8.0.1", PEERS[usize::from(who) % 4].host, 1, 1).ip(),
