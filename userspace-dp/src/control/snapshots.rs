@@ -172,12 +172,15 @@ impl SnapshotMaker {
             let configured = config.interface.iter().find(|i| i.name.as_str() == found.name);
             let configured = configured.with_context(|| format!("interface {:?}", found.name))?;
             let (address4, address6) = routing::reply_addresses(tables, found.ifindex);
-            let mac = tables.link(found.ifindex).and_then(|link| link.mac).unwrap_or(found.mac);
+            let link = tables.link(found.ifindex);
+            let mac = link.and_then(|link| link.mac).unwrap_or(found.mac);
+            // A link that shrinks is followed; frames were made for no more than it had at the start.
+            let mtu = link.map_or(found.mtu, |link| found.mtu.min(link.mtu));
             interfaces.push(Interface {
                 name: found.name.clone(),
                 kind: InterfaceKind::Port { port: found.port, vlan: None, mac },
                 zone: zone(&configured.zone)?,
-                mtu: u16::try_from(found.mtu).unwrap_or(u16::MAX),
+                mtu: u16::try_from(mtu).unwrap_or(u16::MAX),
                 address4,
                 address6,
             });

@@ -4,6 +4,7 @@ use crate::ringwall;
 use anyhow::{Result, ensure};
 use lab::{
     Namespace, PingReport, SERVER_V4, SERVER_V6, Tunnel, TunnelOptions, ping, ping_transcript,
+    wait_until,
 };
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -72,6 +73,38 @@ fn a_packet_larger_than_the_network_behind_is_refused_through_the_tunnel() -> Re
             let report = ping_with_size(&client, target, LAN_MTU - OVERHEAD)?;
             ensure!(report.complete(), "{target}: what fits does not pass: {report:?}");
             is_refused(&client, target, LAN_MTU)?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_link_that_shrinks_and_grows_while_the_gateway_runs_is_followed() -> Result<()> {
+    if !lab::available() {
+        return Ok(());
+    }
+    Tunnel::with(&ringwall(), |tunnel| {
+        let (client, gateway) = (tunnel.client_side(), tunnel.lab.namespace("gateway"));
+        let passes = |target| ping_with_size(&client, target, TUNNEL_MTU).map(PingReport::complete);
+        let targets = [SERVER_V4, SERVER_V6];
+        for target in targets {
+            ensure!(passes(target)?, "{target}: what fits does not pass");
+        }
+        gateway.run(&format!("ip link set lan0 mtu {LAN_MTU}"))?;
+        for target in targets {
+            wait_until("the smaller MTU is obeyed", Duration::from_secs(10), || {
+                is_refused(&client, target, LAN_MTU).is_ok()
+            })?;
+        }
+        gateway.run("ip link set lan0 mtu 1500")?;
+        for target in targets {
+            wait_until("the larger MTU is used again", Duration::from_secs(10), || {
+                // The client's kernel remembers the smaller one for minutes.
+                ["ip -4 route flush cache", "ip -6 route flush cache"]
+                    .iter()
+                    .all(|line| client.run(line).is_ok())
+                    && passes(target).unwrap_or(false)
+            })?;
         }
         Ok(())
     })
