@@ -5,7 +5,7 @@
 
 use std::io::{Read, Write};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -48,7 +48,7 @@ pub fn serve(
 }
 
 fn answer(mut stream: Connection, health: &dyn Health) -> std::io::Result<()> {
-    stream.set_write_timeout(TIMEOUT)?;
+    stream.allow(TIMEOUT);
     let (status, kind, body) = match read_request(&mut stream) {
         Err(status) => (status, TEXT, String::new()),
         Ok((method, _)) if method != "GET" => ("405 Method Not Allowed", TEXT, String::new()),
@@ -59,6 +59,7 @@ fn answer(mut stream: Connection, health: &dyn Health) -> std::io::Result<()> {
             _ => ("404 Not Found", TEXT, "try /metrics, /healthz or /readyz\n".into()),
         },
     };
+    stream.allow(TIMEOUT);
     write!(
         stream,
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
@@ -83,7 +84,6 @@ fn told(state: Result<(), String>) -> (&'static str, &'static str, String) {
 fn read_request(stream: &mut Connection) -> Result<(String, String), &'static str> {
     let mut buffer = [0; REQUEST_MAX];
     let mut length = 0;
-    let deadline = Instant::now() + TIMEOUT;
     loop {
         let mut headers = [httparse::EMPTY_HEADER; 32];
         let mut request = httparse::Request::new(&mut headers);
@@ -97,15 +97,10 @@ fn read_request(stream: &mut Connection) -> Result<(String, String), &'static st
             Ok(httparse::Status::Partial) if length == buffer.len() => {
                 return Err("431 Request Header Fields Too Large");
             }
-            Ok(httparse::Status::Partial) => {
-                let left = deadline.saturating_duration_since(Instant::now());
-                // A time of zero is refused by the socket, as it should be: the time is over.
-                let bounded = stream.set_read_timeout(left);
-                match bounded.and_then(|()| stream.read(&mut buffer[length..])) {
-                    Ok(0) | Err(_) => return Err("408 Request Timeout"),
-                    Ok(count) => length += count,
-                }
-            }
+            Ok(httparse::Status::Partial) => match stream.read(&mut buffer[length..]) {
+                Ok(0) | Err(_) => return Err("408 Request Timeout"),
+                Ok(count) => length += count,
+            },
         }
     }
 }

@@ -1,12 +1,15 @@
-//! A small server on a thread of its own: one connection after the other, each bounded in time by its handler.
+//! A small server on a thread of its own: one connection after the other, each bounded in time.
+//!
+//! Every read and write ends with the deadline that the handler sets, however slowly the client sends or takes;
+//! a server that ends cuts the connection it has and waits for no handler beyond a bound.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -18,6 +21,10 @@ use crate::runtime::privileges::Privileges;
 const LINGER: Duration = Duration::from_millis(250);
 /// Reads of 4 KiB that are thrown away then.
 const LINGER_READS: usize = 64;
+/// What one write gives to the kernel: within one call it would wait anew for each part of a unix socket's buffer.
+const WRITE_MAX: usize = 16 * 1024;
+/// How long a server that ends waits for the handler of its last connection.
+const END_WITHIN: Duration = Duration::from_secs(1);
 
 /// Where connections come from.
 pub enum Listener {
@@ -27,19 +34,31 @@ pub enum Listener {
     Unix(UnixListener, PathBuf),
 }
 
-/// A connection.
-pub enum Connection {
-    /// TCP.
+/// A connection, with the time that is left for it. It starts with none.
+pub struct Connection {
+    stream: Stream,
+    deadline: Instant,
+}
+
+enum Stream {
     Tcp(TcpStream),
-    /// A unix socket.
     Unix(UnixStream),
 }
 
 /// The running server. Dropping it ends the thread and removes a unix socket's file.
 pub struct Server {
-    wake: Address,
-    stop: Arc<AtomicBool>,
+    address: Address,
+    /// The listening socket, to end the wait for the next connection.
+    listening: OwnedFd,
+    present: Arc<Mutex<Present>>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What the server's thread does at present.
+struct Present {
+    ended: bool,
+    /// A second handle of the connection being answered, to cut it.
+    connection: Option<OwnedFd>,
 }
 
 enum Address {
@@ -70,11 +89,17 @@ impl Listener {
     }
 
     fn accept(&self) -> std::io::Result<Connection> {
+        let stream = match self {
+            Self::Tcp(listener) => Stream::Tcp(listener.accept()?.0),
+            Self::Unix(listener, _) => Stream::Unix(listener.accept()?.0),
+        };
+        Ok(Connection { stream, deadline: Instant::now() })
+    }
+
+    fn second_handle(&self) -> std::io::Result<OwnedFd> {
         match self {
-            Self::Tcp(listener) => listener.accept().map(|(stream, _)| Connection::Tcp(stream)),
-            Self::Unix(listener, _) => {
-                listener.accept().map(|(stream, _)| Connection::Unix(stream))
-            }
+            Self::Tcp(listener) => listener.as_fd().try_clone_to_owned(),
+            Self::Unix(listener, _) => listener.as_fd().try_clone_to_owned(),
         }
     }
 }
@@ -107,30 +132,36 @@ impl Server {
         privileges: Privileges,
         mut handle: impl FnMut(Connection) + Send + 'static,
     ) -> Result<Self> {
-        let wake = match &listener {
+        let address = match &listener {
             Listener::Tcp(listener) => Address::Tcp(listener.local_addr()?),
             Listener::Unix(_, path) => Address::Unix(path.clone()),
         };
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
+        let listening = listener.second_handle()?;
+        let present = Arc::new(Mutex::new(Present { ended: false, connection: None }));
+        let shared = Arc::clone(&present);
         let serve = move || {
             privileges.keep_none();
-            while !stopped.load(Ordering::Relaxed) {
-                match listener.accept() {
-                    Ok(connection) if !stopped.load(Ordering::Relaxed) => handle(connection),
-                    Ok(_) => {}
+            while !lock(&shared).ended {
+                match listener.accept().and_then(|new| Ok((new.second_handle()?, new))) {
+                    Ok((handle_to_cut, connection)) => {
+                        if !begin(&shared, handle_to_cut) {
+                            return;
+                        }
+                        handle(connection);
+                        lock(&shared).connection = None;
+                    }
                     // Out of descriptors, or a client that left: wait a little, so as not to spin.
                     Err(_) => std::thread::sleep(Duration::from_millis(10)),
                 }
             }
         };
         let thread = std::thread::Builder::new().name(name.into()).spawn(serve)?;
-        Ok(Self { wake, stop, thread: Some(thread) })
+        Ok(Self { address, listening, present, thread: Some(thread) })
     }
 
     /// The TCP address, when it is one.
     pub fn tcp_address(&self) -> Option<SocketAddr> {
-        match self.wake {
+        match self.address {
             Address::Tcp(address) => Some(address),
             Address::Unix(_) => None,
         }
@@ -139,43 +170,62 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        // A connection to ourselves ends the wait for the next one.
-        match &self.wake {
-            Address::Tcp(address) => {
-                let _ = TcpStream::connect_timeout(address, Duration::from_millis(200));
-            }
-            Address::Unix(path) => {
-                let _ = UnixStream::connect(path);
-                let _ = std::fs::remove_file(path);
-            }
+        let cut = {
+            let mut present = lock(&self.present);
+            present.ended = true;
+            present.connection.take()
+        };
+        // Who waits on either of them, in the kernel, is told that there is nothing more to come.
+        for socket in cut.iter().chain([&self.listening]) {
+            let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
         }
-        if let Some(thread) = self.thread.take() {
+        if let Address::Unix(path) = &self.address {
+            let _ = std::fs::remove_file(path);
+        }
+        let Some(thread) = self.thread.take() else { return };
+        let deadline = Instant::now() + END_WITHIN;
+        while !thread.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // One that still works on its answer goes with the process.
+        if thread.is_finished() {
             let _ = thread.join();
         }
     }
 }
 
+fn lock(present: &Mutex<Present>) -> MutexGuard<'_, Present> {
+    present.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Notes what is to be cut when the server ends; whether it goes on at all.
+fn begin(present: &Mutex<Present>, connection: OwnedFd) -> bool {
+    let mut present = lock(present);
+    if !present.ended {
+        present.connection = Some(connection);
+    }
+    !present.ended
+}
+
 impl Connection {
-    /// Bounds how long the next read may take.
-    ///
-    /// # Errors
-    /// A time of zero.
-    pub fn set_read_timeout(&self, limit: Duration) -> std::io::Result<()> {
-        match self {
-            Self::Tcp(stream) => stream.set_read_timeout(Some(limit)),
-            Self::Unix(stream) => stream.set_read_timeout(Some(limit)),
-        }
+    /// Everything from now on, reads and writes together, ends after `limit`.
+    pub fn allow(&mut self, limit: Duration) {
+        self.deadline = Instant::now() + limit;
     }
 
-    /// Bounds how long each write may take.
+    /// The time left.
     ///
     /// # Errors
-    /// A time of zero.
-    pub fn set_write_timeout(&self, limit: Duration) -> std::io::Result<()> {
-        match self {
-            Self::Tcp(stream) => stream.set_write_timeout(Some(limit)),
-            Self::Unix(stream) => stream.set_write_timeout(Some(limit)),
+    /// There is none.
+    fn left(&self) -> std::io::Result<Option<Duration>> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(std::io::ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
+    }
+
+    fn second_handle(&self) -> std::io::Result<OwnedFd> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.as_fd().try_clone_to_owned(),
+            Stream::Unix(stream) => stream.as_fd().try_clone_to_owned(),
         }
     }
 
@@ -184,20 +234,18 @@ impl Connection {
     /// reset discards what the client has not read.
     pub fn finish(mut self) {
         let _ = self.flush();
-        let ended = match &self {
-            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
-            Self::Unix(stream) => stream.shutdown(Shutdown::Write),
+        let ended = match &self.stream {
+            Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Stream::Unix(stream) => stream.shutdown(Shutdown::Write),
         };
         // A client that is gone already needs no patience.
         if ended.is_err() {
             return;
         }
-        let deadline = Instant::now() + LINGER;
+        self.allow(LINGER);
         let mut rest = [0; 4096];
         for _ in 0..LINGER_READS {
-            let left = deadline.saturating_duration_since(Instant::now());
-            // A time of zero is refused by the socket, as it should be: the time is over.
-            if self.set_read_timeout(left).is_err() || !matches!(self.read(&mut rest), Ok(1..)) {
+            if !matches!(self.read(&mut rest), Ok(1..)) {
                 return;
             }
         }
@@ -205,9 +253,9 @@ impl Connection {
 
     /// The user of the process at the other end; only a unix socket tells.
     pub fn user(&self) -> Option<u32> {
-        match self {
-            Self::Tcp(_) => None,
-            Self::Unix(stream) => {
+        match &self.stream {
+            Stream::Tcp(_) => None,
+            Stream::Unix(stream) => {
                 rustix::net::sockopt::socket_peercred(stream).ok().map(|cred| cred.uid.as_raw())
             }
         }
@@ -216,26 +264,47 @@ impl Connection {
 
 impl Read for Connection {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.read(buffer),
-            Self::Unix(stream) => stream.read(buffer),
+        let left = self.left()?;
+        match &mut self.stream {
+            Stream::Tcp(stream) => {
+                stream.set_read_timeout(left)?;
+                stream.read(buffer)
+            }
+            Stream::Unix(stream) => {
+                stream.set_read_timeout(left)?;
+                stream.read(buffer)
+            }
         }
     }
 }
 
 impl Write for Connection {
     fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.write(buffer),
-            Self::Unix(stream) => stream.write(buffer),
+        let left = self.left()?;
+        let part = buffer.get(..WRITE_MAX).unwrap_or(buffer);
+        match &mut self.stream {
+            Stream::Tcp(stream) => {
+                stream.set_write_timeout(left)?;
+                stream.write(part)
+            }
+            Stream::Unix(stream) => {
+                stream.set_write_timeout(left)?;
+                stream.write(part)
+            }
         }
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        match self {
-            Self::Tcp(stream) => stream.flush(),
-            Self::Unix(stream) => stream.flush(),
+        match &mut self.stream {
+            Stream::Tcp(stream) => stream.flush(),
+            Stream::Unix(stream) => stream.flush(),
         }
+    }
+}
+
+impl From<UnixStream> for Connection {
+    fn from(stream: UnixStream) -> Self {
+        Self { stream: Stream::Unix(stream), deadline: Instant::now() }
     }
 }
 

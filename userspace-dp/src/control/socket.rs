@@ -46,26 +46,32 @@ pub fn serve(path: &Path, security: &config::Security, observer: Arc<Observer>) 
 
 impl Answering {
     fn answer(&self, mut connection: Connection) -> Result<()> {
-        connection.set_read_timeout(TIMEOUT)?;
-        connection.set_write_timeout(TIMEOUT)?;
-        let caller = connection.user();
-        let mut line = String::new();
-        let read = BufReader::new((&mut connection).take(MAX_REQUEST as u64)).read_line(&mut line);
-        let reply = match (read, caller) {
-            (Ok(_), Some(caller)) if line.ends_with('\n') => self.reply(&line, caller),
-            (Ok(_), None) => {
-                Reply::refusal(RefusalKind::NoPermission, "the kernel does not say who asks")
-            }
-            (Ok(_) | Err(_), _) => Reply::refusal(
-                RefusalKind::BadRequest,
-                format!("a request is one line of at most {MAX_REQUEST} bytes within {TIMEOUT:?}"),
-            ),
+        connection.allow(TIMEOUT);
+        let reply = match connection.user() {
+            // Who may not ask anything is not listened to.
+            Some(caller) if !self.readers.contains(&caller) => no_permission(caller),
+            None => Reply::refusal(RefusalKind::NoPermission, "the kernel does not say who asks"),
+            Some(caller) => self.listen(&mut connection, caller),
         };
+        connection.allow(TIMEOUT);
         let mut text = serde_json::to_string(&reply)?;
         text.push('\n');
         connection.write_all(text.as_bytes())?;
         connection.finish();
         Ok(())
+    }
+
+    /// Reads the request and answers it.
+    fn listen(&self, connection: &mut Connection, caller: u32) -> Reply {
+        let mut line = String::new();
+        let read = BufReader::new(connection.take(MAX_REQUEST as u64)).read_line(&mut line);
+        match read {
+            Ok(_) if line.ends_with('\n') => self.reply(&line, caller),
+            Ok(_) | Err(_) => Reply::refusal(
+                RefusalKind::BadRequest,
+                format!("a request is one line of at most {MAX_REQUEST} bytes within {TIMEOUT:?}"),
+            ),
+        }
     }
 
     fn reply(&self, line: &str, caller: u32) -> Reply {
@@ -84,9 +90,7 @@ impl Answering {
             Verb::Fault { .. } => &self.changers,
         };
         if !allowed.contains(&caller) {
-            let why =
-                format!("user {caller} may not ask this; see `security` in the configuration");
-            return Reply::refusal(RefusalKind::NoPermission, why);
+            return no_permission(caller);
         }
         match request.verb {
             Verb::Status => show::status(&self.observer),
@@ -95,6 +99,11 @@ impl Answering {
             Verb::Fault { fault, worker } => show::put_fault(&self.observer, fault, worker),
         }
     }
+}
+
+fn no_permission(caller: u32) -> Reply {
+    let why = format!("user {caller} may not ask this; see `security` in the configuration");
+    Reply::refusal(RefusalKind::NoPermission, why)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::*;
 fn echo(listener: Listener) -> Server {
     Server::start("test", listener, Privileges::Retain, |mut connection| {
         let mut byte = [0];
+        connection.allow(Duration::from_secs(60));
         if connection.read_exact(&mut byte).is_ok() {
             let _ = connection.write_all(&byte);
         }
@@ -55,8 +56,109 @@ fn a_server_that_ends_frees_its_address_and_removes_its_socket() {
 #[test]
 fn only_a_unix_socket_tells_who_is_at_the_other_end() {
     let (one, _other) = UnixStream::pair().unwrap();
-    assert_eq!(Connection::Unix(one).user(), Some(rustix::process::geteuid().as_raw()));
+    assert_eq!(Connection::from(one).user(), Some(rustix::process::geteuid().as_raw()));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    assert_eq!(Connection::Tcp(stream).user(), None);
+    let stream = Stream::Tcp(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+    assert_eq!(Connection { stream, deadline: Instant::now() }.user(), None);
+}
+
+#[test]
+fn a_client_that_sends_byte_by_byte_is_cut_at_the_deadline() {
+    let (near, mut far) = UnixStream::pair().unwrap();
+    let trickle = std::thread::spawn(move || {
+        (0..500)
+            .take_while(|_| {
+                std::thread::sleep(Duration::from_millis(10));
+                far.write_all(b"x").is_ok()
+            })
+            .count()
+    });
+    let mut connection = Connection::from(near);
+    connection.allow(Duration::from_millis(200));
+    let mut taken = Vec::new();
+    assert!(connection.read_to_end(&mut taken).is_err(), "the deadline ends it");
+    drop(connection);
+    assert!(!taken.is_empty(), "before the deadline everything is taken");
+    assert!(trickle.join().unwrap() < 500);
+}
+
+#[test]
+fn a_client_that_takes_nothing_is_cut_at_the_deadline_and_one_that_takes_gets_everything() {
+    let answer = vec![7; 4 << 20];
+    let (near, mut far) = UnixStream::pair().unwrap();
+    let mut connection = Connection::from(near);
+    connection.allow(Duration::from_millis(50));
+    assert!(connection.write_all(&answer).is_err());
+    drop(connection);
+    let mut taken = Vec::new();
+    far.read_to_end(&mut taken).unwrap();
+    assert!(taken.len() < answer.len());
+
+    let (near, mut far) = UnixStream::pair().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut taken = Vec::new();
+        far.read_to_end(&mut taken).unwrap();
+        taken.len()
+    });
+    let mut connection = Connection::from(near);
+    connection.allow(Duration::from_secs(60));
+    connection.write_all(&answer).unwrap();
+    connection.finish();
+    assert_eq!(reader.join().unwrap(), answer.len());
+}
+
+/// Drops `server` while its handler has a connection; gives up after a time that only a hang takes.
+fn end(server: Server) {
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        drop(server);
+        let _ = done.send(());
+    });
+    ended.recv_timeout(Duration::from_secs(30)).expect("the server ends");
+}
+
+#[test]
+fn a_server_ends_though_a_client_is_connected_and_silent() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    for listener in
+        [Listener::unix(&path).unwrap(), Listener::tcp("127.0.0.1:0".parse().unwrap()).unwrap()]
+    {
+        let (begin, begun) = std::sync::mpsc::channel();
+        let (finish, finished) = std::sync::mpsc::channel();
+        let server = Server::start("test", listener, Privileges::Retain, move |mut connection| {
+            begin.send(()).unwrap();
+            connection.allow(Duration::from_secs(3600));
+            finish.send(connection.read(&mut [0])).unwrap();
+        })
+        .unwrap();
+        let (mut unix, mut tcp) = (None, None);
+        match server.tcp_address() {
+            Some(address) => tcp = Some(TcpStream::connect(address).unwrap()),
+            None => unix = Some(UnixStream::connect(&path).unwrap()),
+        }
+        begun.recv().unwrap();
+        end(server);
+        assert!(matches!(finished.recv().unwrap(), Ok(0)), "the connection was cut");
+        drop((unix, tcp));
+    }
+}
+
+#[test]
+fn a_server_ends_though_its_handler_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let (begin, begun) = std::sync::mpsc::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let listener = Listener::unix(&path).unwrap();
+    let server = Server::start("test", listener, Privileges::Retain, move |_| {
+        begin.send(()).unwrap();
+        let _ = released.recv();
+    })
+    .unwrap();
+    let _client = UnixStream::connect(&path).unwrap();
+    begun.recv().unwrap();
+    end(server);
+    assert!(!path.exists());
+    drop(release);
 }

@@ -20,10 +20,7 @@ fn answering(scene: &Scene) -> Answering {
 }
 
 fn refused(reply: &Reply) -> Option<RefusalKind> {
-    match &reply.body {
-        Body::Error(refusal) => Some(refusal.kind),
-        _ => None,
-    }
+    if let Body::Error(refusal) = &reply.body { Some(refusal.kind) } else { None }
 }
 
 const STATUS: &str = "{\"v\":1,\"verb\":\"status\"}\n";
@@ -106,4 +103,42 @@ fn over_the_socket_a_question_is_answered_and_noise_is_told_off() {
         assert!(reply.contains("bad-request") && reply.ends_with('\n'), "{reply}");
     }
     assert!(matches!(ask(&path, Verb::Status).unwrap().body, Body::Status(_)));
+}
+
+#[test]
+fn a_stranger_is_told_off_before_anything_is_read() {
+    let scene = scene(1, "");
+    let answering = Answering { readers: vec![STRANGER], ..answering(&scene) };
+    let (near, mut far) = UnixStream::pair().unwrap();
+    // The client says nothing and keeps its side open: only who is not listened to gets an answer at once.
+    let told = std::thread::spawn(move || {
+        let mut reply = String::new();
+        far.read_to_string(&mut reply).unwrap();
+        reply
+    });
+    answering.answer(near.into()).unwrap();
+    let reply = told.join().unwrap();
+    assert!(reply.contains("no-permission"), "{reply}");
+}
+
+#[test]
+fn a_reader_that_sends_byte_by_byte_is_told_off_when_its_time_is_over() {
+    let scene = scene(1, "");
+    let own = rustix::process::geteuid().as_raw();
+    let answering = Answering { readers: vec![own], ..answering(&scene) };
+    let (near, mut far) = UnixStream::pair().unwrap();
+    let trickle = std::thread::spawn(move || {
+        let mut sent = 0;
+        // Nobody reads any more once the time is over and the answer has been given.
+        while sent < 400 && far.write_all(b" ").is_ok() {
+            sent += 1;
+            std::thread::sleep(Duration::from_millis(25));
+        }
+        let mut reply = String::new();
+        let _ = far.read_to_string(&mut reply);
+        (sent, reply)
+    });
+    answering.answer(near.into()).unwrap();
+    let (sent, reply) = trickle.join().unwrap();
+    assert!(sent < 400 && reply.contains("bad-request"), "{sent}: {reply}");
 }
