@@ -86,7 +86,7 @@ fn assert_flood_was_cheap(gateway: &Gateway, agreements_before: u64, lasted: Dur
 }
 
 #[test]
-fn senders_with_real_addresses_are_held_to_the_rate_and_the_curve_with_them() {
+fn strangers_from_everywhere_are_held_to_half_the_rate_and_the_curve_with_them() {
     let mut rng = StdRng::seed_from_u64(7);
     let settings = GateSettings { load_threshold: u32::MAX, ..GateSettings::STANDARD };
     let mut gateway =
@@ -100,7 +100,44 @@ fn senders_with_real_addresses_are_held_to_the_rate_and_the_curve_with_them() {
         gateway.receive(source, &hostile[n as usize % hostile.len()], now);
     }
     let agreements = gateway.engine.statistics().agreements - before;
-    assert!((600..=656).contains(&agreements), "{agreements}: 256 at once and 100 a second");
-    assert_eq!(gateway.rejected(Rejected::GatewayRateLimited), 8_000 - agreements);
+    assert!((300..=328).contains(&agreements), "{agreements}: 128 at once and 50 a second");
+    assert_eq!(gateway.counts.cookie_replies, 8_000 - agreements);
     assert_eq!(gateway.rejected(Rejected::UnknownPeer), agreements);
+}
+
+#[test]
+fn a_peer_in_whose_name_others_send_slowly_gets_and_renews_its_sessions() {
+    for per_second in [5, 10, 20, 23] {
+        let mut rng = StdRng::seed_from_u64(per_second);
+        let mut gateway = Gateway::new(&PrivateKey::generate(&mut rng), "192.0.2.1:51820", 1);
+        let mut peer = Gateway::new(&PrivateKey::generate(&mut rng), "198.51.100.7:40000", 2);
+        gateway.add_peer(peer.key, None, None, None);
+        let to_gateway = peer.add_peer(gateway.key, None, Some(gateway.address), None);
+        let hostile = hostile_initiations(&gateway, &mut rng);
+        let forger = SocketAddr::new(peer.address.ip(), 40_001);
+        let step = Duration::from_nanos(1_000_000_000 / per_second);
+        // The forger is at work for ten seconds when the peer begins to send something every second.
+        let begins = START + Duration::from_secs(10);
+        let (mut now, mut next_packet, mut sent) = (START, begins, 0);
+        let mut on_the_way = Vec::new();
+        while now < START + Duration::from_secs(600) {
+            now = now + step;
+            gateway.receive(forger, &hostile[rng.next_u32() as usize % hostile.len()], now);
+            if now >= next_packet {
+                next_packet = next_packet + Duration::from_secs(1);
+                sent += 1;
+                on_the_way.extend(peer.send(to_gateway, &gateway::packet(sent, 100), now));
+            }
+            on_the_way.extend(peer.turn(now));
+            while let Some(datagram) = on_the_way.pop() {
+                for answer in gateway.receive(peer.address, &datagram.bytes, now) {
+                    on_the_way.extend(peer.receive(gateway.address, &answer.bytes, now));
+                }
+            }
+            assert!(!gateway.gate.is_loaded(now), "this is about a gateway at rest");
+        }
+        assert_eq!(gateway.delivered.len(), sent as usize, "{per_second}/s: everything arrived");
+        assert!(gateway.counts.sessions >= 5, "{per_second}/s: every 120 s a new session");
+        assert!(peer.counts.cookies_kept >= 1, "{per_second}/s: it was the cookie that let it in");
+    }
 }

@@ -1,158 +1,100 @@
 //! How often a source, and all sources together, may cost us a handshake step.
 //!
-//! A fixed table of sets of eight entries, chosen by a keyed hash. An entry is a source and the arrival time of its
-//! rate (see [`clock::Rate`]), two words, no lock. When a set is full the newcomer takes the entry that was idle
-//! longest *and its arrival time as it stands*: an arrival time belongs to the entry, not to the source, and only
-//! grows, so pushing a source out and letting it return never gives it a fuller bucket. For the same reason two
-//! workers that race on an entry can only make somebody wait longer.
+//! Senders of two kinds are told apart. One has *proven* its address and port with a cookie; the other only *claims*
+//! them, and may be anybody. They are kept in tables of their own, so that what is sent in somebody's name is never
+//! charged to that somebody once proven, and cannot push it out either. Both draw on the one rate of the gateway,
+//! which bounds the cost. Claims together may take no more than half of it: each pays two units into a second state
+//! of the same rate. So the other half, of the burst as of what comes each second, is always there for the proven,
+//! and they have all of it when nobody else asks.
 
-use core::hash::Hasher;
-use core::net::IpAddr;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use clock::{Rate, RateState, Time};
+use clock::{Rate, Time};
 use rand::CryptoRng;
-use siphasher::sip::SipHasher13;
 
-use crate::{Endpoint, Rejected};
+use super::sources::{Source, Sources};
+use crate::Rejected;
 
-const WAYS: usize = 8;
-
-/// Whom a message is charged to: an IPv4 address, or a /64 of IPv6, in one word without loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Source(u64);
-
-/// IPv4 addresses lie where IPv6 has multicast prefixes, which no source has.
-const IPV4: u64 = 0xff00_0000_0000_0000;
-/// No source: inside the multicast prefixes and no IPv4 address.
-const VACANT: u64 = u64::MAX;
-
-impl Source {
-    /// # Errors
-    /// [`Rejected::UnusableSource`] when nobody can be reached there.
-    pub(super) fn of(endpoint: &Endpoint) -> Result<Self, Rejected> {
-        let remote = endpoint.remote();
-        let address = remote.ip();
-        let unusable = address.is_multicast() || address.is_unspecified() || remote.port() == 0;
-        if unusable {
-            return Err(Rejected::UnusableSource);
-        }
-        Ok(Self(match address {
-            IpAddr::V4(v4) => IPV4 | u64::from(u32::from(v4)),
-            IpAddr::V6(v6) => (u128::from(v6) >> 64) as u64,
-        }))
-    }
-}
+/// Units of the gateway's rate that a claim pays into the state of all claims.
+const CLAIM_UNITS: u32 = 2;
 
 /// Shared by all workers.
 pub(super) struct Limiter {
     per_source: Rate,
-    /// What one unit of `per_source` moves an arrival time by.
-    interval_ns: u64,
     gateway: Rate,
-    gateway_state: RateState,
-    sets: Box<[Set]>,
-    hash_key: (u64, u64),
-}
-
-#[repr(align(64))]
-struct Set {
-    sources: [AtomicU64; WAYS],
-    arrivals: [AtomicU64; WAYS],
+    proven: Sources,
+    claimed: Sources,
+    /// Arrival time of the gateway's rate over all messages.
+    all: AtomicU64,
+    /// Arrival time of the gateway's rate over claims, which move it by two units each.
+    claims: AtomicU64,
 }
 
 impl Limiter {
+    /// Room for `sources` of either kind.
     pub(super) fn new(
         per_source: Rate,
         gateway: Rate,
         sources: usize,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Self {
-        let sets = sources.div_ceil(WAYS).max(1).next_power_of_two();
         Self {
             per_source,
-            // From an untouched arrival time at the beginning of time, one unit is one interval.
-            interval_ns: per_source.advance(0, Time::ZERO).unwrap_or(0),
             gateway,
-            gateway_state: RateState::new(),
-            sets: (0..sets).map(|_| Set::vacant()).collect(),
-            hash_key: (rng.next_u64(), rng.next_u64()),
+            proven: Sources::new(sources, rng),
+            claimed: Sources::new(sources, rng),
+            all: AtomicU64::new(0),
+            claims: AtomicU64::new(0),
         }
     }
 
-    /// Charges one message to `source` and to the gateway: both, or neither.
+    /// Charges one message of a sender with a valid cookie to its source and to the gateway: both, or neither.
     ///
     /// # Errors
     /// [`Rejected::SourceRateLimited`] or [`Rejected::GatewayRateLimited`].
-    pub(super) fn charge(&self, source: Source, now: Time) -> Result<(), Rejected> {
-        let arrival = self.set_of(source).arrival(source);
-        let taken = arrival.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |seen| {
-            self.per_source.advance(seen, now)
-        });
-        if taken.is_err() {
+    pub(super) fn charge_proven(&self, source: Source, now: Time) -> Result<(), Rejected> {
+        let arrival = self.proven.arrival(source);
+        if !take(arrival, &self.per_source, 1, now) {
             return Err(Rejected::SourceRateLimited);
         }
-        if !self.gateway_state.take(&self.gateway, now) {
-            arrival.fetch_sub(self.interval_ns, Ordering::Relaxed);
+        if !take(&self.all, &self.gateway, 1, now) {
+            give_back(arrival, &self.per_source, 1);
             return Err(Rejected::GatewayRateLimited);
         }
         Ok(())
     }
 
-    fn set_of(&self, source: Source) -> &Set {
-        let mut hasher = SipHasher13::new_with_keys(self.hash_key.0, self.hash_key.1);
-        hasher.write_u64(source.0);
-        &self.sets[hasher.finish() as usize & (self.sets.len() - 1)]
+    /// Charges one message of a sender that shows no valid cookie to the source it claims, to the share of all
+    /// claims, and to the gateway: all three, or none. Whether it could be charged.
+    pub(super) fn charge_claimed(&self, source: Source, now: Time) -> bool {
+        let arrival = self.claimed.arrival(source);
+        if !take(arrival, &self.per_source, 1, now) {
+            return false;
+        }
+        if !take(&self.claims, &self.gateway, CLAIM_UNITS, now) {
+            give_back(arrival, &self.per_source, 1);
+            return false;
+        }
+        if !take(&self.all, &self.gateway, 1, now) {
+            give_back(&self.claims, &self.gateway, CLAIM_UNITS);
+            give_back(arrival, &self.per_source, 1);
+            return false;
+        }
+        true
     }
 }
 
-impl Set {
-    fn vacant() -> Self {
-        Self {
-            sources: [const { AtomicU64::new(VACANT) }; WAYS],
-            arrivals: [const { AtomicU64::new(0) }; WAYS],
-        }
-    }
+/// Takes so many units of `rate`, all or none. Any number of threads together stay within the rate.
+fn take(arrival: &AtomicU64, rate: &Rate, units: u32, now: Time) -> bool {
+    let advance = |seen| (0..units).try_fold(seen, |seen, _| rate.advance(seen, now));
+    arrival.fetch_update(Ordering::Relaxed, Ordering::Relaxed, advance).is_ok()
+}
 
-    /// The arrival time of `source`, after pushing out the longest idle entry if need be.
-    fn arrival(&self, source: Source) -> &AtomicU64 {
-        // Another worker may win an entry; after a few losses share whatever is idle longest.
-        for _ in 0..WAYS {
-            if let Some(way) = self.find(source) {
-                return &self.arrivals[way];
-            }
-            let way = self.longest_idle();
-            let victim = self.sources[way].load(Ordering::Relaxed);
-            let won = self.sources[way].compare_exchange(
-                victim,
-                source.0,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            );
-            // Whoever else brought this source in at the same time: the first entry of it is used by all.
-            if won.is_ok()
-                && let Some(way) = self.find(source)
-            {
-                return &self.arrivals[way];
-            }
-        }
-        &self.arrivals[self.longest_idle()]
-    }
-
-    fn find(&self, source: Source) -> Option<usize> {
-        self.sources.iter().position(|held| held.load(Ordering::Relaxed) == source.0)
-    }
-
-    fn longest_idle(&self) -> usize {
-        let mut idlest = (0, u64::MAX);
-        for (way, arrival) in self.arrivals.iter().enumerate() {
-            let arrival = arrival.load(Ordering::Relaxed);
-            if arrival < idlest.1 {
-                idlest = (way, arrival);
-            }
-        }
-        idlest.0
-    }
+/// Undoes a [`take`] that succeeded.
+fn give_back(arrival: &AtomicU64, rate: &Rate, units: u32) {
+    // From an untouched arrival time at the beginning of time, one unit is one interval.
+    let interval = rate.advance(0, Time::ZERO).unwrap_or(0);
+    arrival.fetch_sub(interval * u64::from(units), Ordering::Relaxed);
 }
 
 #[cfg(test)]
@@ -163,7 +105,9 @@ mod tests {
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
+    use super::super::sources::IPV4;
     use super::*;
+    use crate::Endpoint;
 
     const UNLIMITED: Rate = Rate::new(1_000_000_000, 1_000_000);
 
@@ -201,32 +145,16 @@ mod tests {
     const FULL: Bucket = Bucket { parts: 8 * 250, last_ms: 0 };
 
     #[test]
-    fn ipv4_counts_by_address_and_ipv6_by_its_64() {
-        assert_ne!(source("192.0.2.1"), source("192.0.2.2"));
-        assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
-        assert_eq!(source("2001:db8::1"), source("2001:db8::ffff:1"));
-        assert_ne!(source("2001:db8::1"), source("2001:db8:0:1::1"));
-    }
-
-    #[test]
-    fn a_source_that_cannot_be_answered_is_unusable() {
-        for remote in ["0.0.0.0:5", "[::]:5", "224.0.0.1:5", "[ff02::1]:5", "192.0.2.1:0"] {
-            let endpoint = Endpoint::configured(remote.parse().unwrap());
-            assert_eq!(Source::of(&endpoint), Err(Rejected::UnusableSource), "{remote}");
-        }
-    }
-
-    #[test]
     fn when_the_gateway_refuses_the_source_is_not_charged() {
         let limiter = limiter(Rate::new(4, 8), Rate::new(1, 1), 64);
         let (first, second) = (source("192.0.2.1"), source("192.0.2.2"));
-        assert_eq!(limiter.charge(first, at(0)), Ok(()));
+        assert_eq!(limiter.charge_proven(first, at(0)), Ok(()));
         for _ in 0..100 {
-            assert_eq!(limiter.charge(second, at(0)), Err(Rejected::GatewayRateLimited));
+            assert_eq!(limiter.charge_proven(second, at(0)), Err(Rejected::GatewayRateLimited));
         }
         // One unit a second: the second source still has its whole burst.
         for second_ms in (1_000..9_000).step_by(1_000) {
-            assert_eq!(limiter.charge(second, at(second_ms)), Ok(()), "{second_ms}");
+            assert_eq!(limiter.charge_proven(second, at(second_ms)), Ok(()), "{second_ms}");
         }
     }
 
@@ -234,11 +162,66 @@ mod tests {
     fn when_the_source_is_refused_the_gateway_is_not_charged() {
         let limiter = limiter(Rate::new(4, 8), Rate::new(1, 10), 64);
         let (greedy, other) = (source("192.0.2.1"), source("192.0.2.2"));
-        let passed = (0..1_000).filter(|_| limiter.charge(greedy, at(0)).is_ok()).count();
+        let passed = (0..1_000).filter(|_| limiter.charge_proven(greedy, at(0)).is_ok()).count();
         assert_eq!(passed, 8);
-        assert_eq!(limiter.charge(other, at(0)), Ok(()));
-        assert_eq!(limiter.charge(other, at(0)), Ok(()));
-        assert_eq!(limiter.charge(other, at(0)), Err(Rejected::GatewayRateLimited));
+        assert_eq!(limiter.charge_proven(other, at(0)), Ok(()));
+        assert_eq!(limiter.charge_proven(other, at(0)), Ok(()));
+        assert_eq!(limiter.charge_proven(other, at(0)), Err(Rejected::GatewayRateLimited));
+    }
+
+    #[test]
+    fn a_claim_that_is_refused_costs_nobody_anything() {
+        // Claims have two at once, all together four.
+        let limiter = limiter(Rate::new(4, 8), Rate::new(1, 4), 64);
+        let (first, second) = (source("192.0.2.1"), source("192.0.2.2"));
+        assert!(limiter.charge_claimed(first, at(0)) && limiter.charge_claimed(first, at(0)));
+        for _ in 0..100 {
+            assert!(!limiter.charge_claimed(second, at(0)), "the share of claims is spent");
+        }
+        assert_eq!(limiter.charge_proven(first, at(0)), Ok(()));
+        assert_eq!(limiter.charge_proven(first, at(0)), Ok(()));
+        for n in 0..100 {
+            assert!(!limiter.charge_claimed(second, at(2_000 + n)) || n == 0);
+        }
+        // The rate of the gateway as it comes is the only thing that the second source waits for.
+        for second_ms in (4_000..16_000).step_by(2_000) {
+            assert!(limiter.charge_claimed(second, at(second_ms)), "{second_ms}");
+            assert_eq!(limiter.charge_proven(first, at(second_ms + 999)), Ok(()), "{second_ms}");
+        }
+    }
+
+    #[test]
+    fn what_the_proven_took_is_not_there_for_claims() {
+        let limiter = limiter(Rate::new(4, 8), Rate::new(1, 4), 64);
+        let (peer, stranger) = (source("192.0.2.1"), source("192.0.2.2"));
+        assert_eq!((0..8).filter(|_| limiter.charge_proven(peer, at(0)).is_ok()).count(), 4);
+        assert!((0..100).all(|_| !limiter.charge_claimed(stranger, at(0))));
+        // Had those refusals been charged to the share of claims, none would pass so soon.
+        assert!(limiter.charge_claimed(stranger, at(1_000)));
+        assert!(!limiter.charge_claimed(stranger, at(1_000)));
+        assert!(limiter.charge_claimed(stranger, at(2_000)));
+    }
+
+    #[test]
+    fn threads_of_either_kind_share_the_rate_of_the_gateway() {
+        let limiter = limiter(UNLIMITED, Rate::new(1, 100), 64);
+        let (claimed, proven): (usize, usize) = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let one = source("192.0.2.1");
+                        let claimed = |_: &u32| limiter.charge_claimed(one, at(1_000));
+                        let proven = |_: &u32| limiter.charge_proven(one, at(1_000)).is_ok();
+                        let claimed = (0..500).filter(claimed).count();
+                        (claimed, (0..500).filter(proven).count())
+                    })
+                })
+                .collect();
+            let counts = threads.into_iter().map(|thread| thread.join().unwrap());
+            counts.fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1))
+        });
+        assert_eq!(claimed + proven, 100);
+        assert!(claimed <= 50, "{claimed}");
     }
 
     #[test]
@@ -249,9 +232,9 @@ mod tests {
                 .map(|_| {
                     scope.spawn(|| {
                         let crowd = (0..500u32).map(|i| source(&format!("10.0.{}.1", i % 20)));
-                        crowd.for_each(|one| _ = limiter.charge(one, at(1_000)));
+                        crowd.for_each(|one| _ = limiter.charge_proven(one, at(1_000)));
                         let one = source("192.0.2.1");
-                        (0..500).filter(|_| limiter.charge(one, at(1_000)).is_ok()).count()
+                        (0..500).filter(|_| limiter.charge_proven(one, at(1_000)).is_ok()).count()
                     })
                 })
                 .collect();
@@ -267,10 +250,11 @@ mod tests {
         let attacker = source("192.0.2.1");
         let mut passed = 0;
         for round in 0..200u32 {
-            passed += (0..10).filter(|_| limiter.charge(attacker, at(1_000)).is_ok()).count();
+            passed +=
+                (0..10).filter(|_| limiter.charge_proven(attacker, at(1_000)).is_ok()).count();
             for i in 0..16 {
                 let crowd = Source(IPV4 | u64::from(0x0a00_0000 + round * 16 + i));
-                let _ = limiter.charge(crowd, at(1_000));
+                let _ = limiter.charge_proven(crowd, at(1_000));
             }
         }
         assert_eq!(passed, 8, "200 rounds of eviction at one instant yield one burst");
@@ -287,7 +271,7 @@ mod tests {
             let (mut buckets, mut now) = (HashMap::new(), 10_000);
             for (who, pause) in steps {
                 now += pause;
-                let allowed = limiter.charge(Source(u64::from(who)), at(now)).is_ok();
+                let allowed = limiter.charge_proven(Source(u64::from(who)), at(now)).is_ok();
                 let bucket = buckets.entry(who).or_insert(Bucket { last_ms: now, ..FULL });
                 prop_assert_eq!(allowed, bucket.take(now), "source {} at {}", who, now);
             }
@@ -305,7 +289,7 @@ mod tests {
                 // The model is only charged for what passed, so it is at least as full as the truth.
                 let mut after = *bucket;
                 let would_pass = after.take(now);
-                if limiter.charge(Source(u64::from(who)), at(now)).is_ok() {
+                if limiter.charge_proven(Source(u64::from(who)), at(now)).is_ok() {
                     prop_assert!(would_pass, "source {} at {}", who, now);
                     *bucket = after;
                 }

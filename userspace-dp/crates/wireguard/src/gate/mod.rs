@@ -1,14 +1,26 @@
 //! The gate before the handshake thread: nothing gets past it that did not pay in cheap checks.
 //!
 //! Workers share one gate by reference and call [`Gate::screen`] on every handshake message. It has only atomics
-//! and no locks, so its numbers hold for the gateway and not per worker. Order: the first MAC, then load, then
-//! under load the second MAC, then the rates; each step takes what the step before yields, so none can be left out.
-//! At the end stands an [`Admitted`] message, charged once, which the handshake thread consumes. The gate never
-//! does asymmetric cryptography (WireGuard paper, sections 5.3 and 5.4.4 to 5.4.7).
+//! and no locks, so its numbers hold for the gateway and not per worker. Order: the first MAC, then the second, then
+//! load, then the rates; each step takes what the step before yields, so none can be left out. At the end stands an
+//! [`Admitted`] message, charged once, which the handshake thread consumes. The gate never does asymmetric
+//! cryptography (WireGuard paper, sections 5.3 and 5.4.4 to 5.4.7).
+//!
+//! The second MAC is looked at whenever there is one, loaded or not. It shows a cookie, and so that the sender gets
+//! what we send to its address and port. The first MAC shows nothing of the kind: the key it takes is public, and
+//! anybody can send in the name of a peer, slowly enough that the gateway is never loaded. Therefore a sender that is
+//! proven is charged where one that is not cannot spend anything: at rates of its source kept apart, and at a half of
+//! the gateway's rate that others never touch. And one that is not proven is never dropped for its rate but asked for
+//! a cookie, as everybody is under load: a peer in whose name others have spent the rate comes back with the cookie.
+//!
+//! Cookie replies have no rate: whoever could use it up would keep peers from proving themselves. Each is smaller
+//! than the message that caused it, goes where that message claims to come from, and costs hashes and one small
+//! encryption.
 
 mod cookies;
 mod limiter;
 mod load;
+mod sources;
 
 #[cfg(test)]
 mod tests;
@@ -17,9 +29,10 @@ use clock::{Rate, RateState, Time};
 use rand::CryptoRng;
 
 use self::cookies::Cookies;
-use self::limiter::{Limiter, Source};
+use self::limiter::Limiter;
 use self::load::Load;
-use crate::cookie::{mac1_key, mac1_matches, mac2_matches};
+use self::sources::Source;
+use crate::cookie::{Cookie, mac1_key, mac1_matches, mac2_matches};
 use crate::message::{MAC_LENGTH, Parsed, SENDER, macs, word};
 use crate::protocol::{COOKIE_REPLY_LENGTH, INITIATION_LENGTH, RESPONSE_LENGTH};
 use crate::{Endpoint, PublicKey, Rejected};
@@ -27,19 +40,22 @@ use crate::{Endpoint, PublicKey, Rejected};
 /// What the gate lets through.
 #[derive(Clone, Copy, Debug)]
 pub struct GateSettings {
-    /// Handshake messages of one source: an IPv4 address, or a /64 of IPv6.
+    /// Handshake messages of one source: an IPv4 address, or a /64 of IPv6. Those that show a valid cookie are
+    /// counted apart from those that do not, each against this rate.
     pub per_source: Rate,
-    /// Handshake messages of all sources together: what the handshake thread is asked to bear.
+    /// Handshake messages of all sources together: what the handshake thread is asked to bear. Those
+    /// without a valid cookie get at most half of it, and of its burst; of a burst of one that is nothing, so that
+    /// everybody needs a cookie.
     pub gateway: Rate,
-    /// Handshake messages within a second from which on the gate asks for cookies.
+    /// Handshake messages within a second from which on the gate asks everybody for a cookie.
     pub load_threshold: u32,
-    /// Sources that the table can tell apart at once, rounded up to a power of two.
+    /// Sources with a cookie, and as many without, that can be told apart at once, rounded up to a power of two.
     pub sources: usize,
 }
 
 impl GateSettings {
     /// 4 a second and 8 at once per source; 100 a second and 256 at once in all; loaded from 25 a second on;
-    /// 4096 sources, 64 KiB.
+    /// 4096 sources of either kind, 128 KiB.
     pub const STANDARD: Self = Self {
         per_source: Rate::new(4, 8),
         gateway: Rate::new(100, 256),
@@ -72,7 +88,8 @@ pub struct Arrival {
 pub enum Verdict {
     /// For the handshake thread.
     Admitted(Admitted),
-    /// We are loaded and the sender has to show first that it is where it says: send it this. Not charged.
+    /// The sender has to show first that it is where it says, since we are loaded or the rate of those who have not
+    /// shown it is spent: send it this. Not charged.
     CookieReply([u8; COOKIE_REPLY_LENGTH]),
     /// Drop it.
     Rejected(Rejected),
@@ -107,7 +124,15 @@ impl Admitted {
 /// The first MAC is right: the sender knows our public key.
 struct Mac1Ok<'a, const N: usize>(&'a [u8; N]);
 
-/// The sender may cost us a handshake step: it is where it says, as far as load makes us ask, and within its rate.
+/// What the second MAC tells of the sender.
+enum Sender<'a, const N: usize> {
+    /// It shows a cookie of ours: it gets what is sent to its address and port.
+    Proven(&'a [u8; N]),
+    /// It shows none, or a wrong or stale one: the address may be anybody's.
+    Claimed(&'a [u8; N]),
+}
+
+/// The sender may cost us a handshake step: it is where it says, as far as we had to ask, and within its rate.
 struct Charged<'a, const N: usize>(&'a [u8; N]);
 
 impl Gate {
@@ -166,12 +191,16 @@ impl Gate {
         let source = Source::of(&arrival.endpoint)?;
         let checked = self.check_mac1(message)?;
         self.load.note_handshake(now);
-        if self.load.is_loaded(now)
-            && let Some(wanted) = self.ask_for_cookie(&checked, arrival, now)
-        {
-            return Ok(Err(wanted));
+        let cookies = self.cookies.valid_for(&arrival.endpoint, now);
+        match check_mac2(checked, &cookies) {
+            Sender::Proven(message) => {
+                self.limiter.charge_proven(source, now).map(|()| Ok(Charged(message)))
+            }
+            Sender::Claimed(message) => {
+                let passes = !self.load.is_loaded(now) && self.limiter.charge_claimed(source, now);
+                Ok(if passes { Ok(Charged(message)) } else { Err(self.ask(message, cookies)) })
+            }
         }
-        self.charge(checked, source, now).map(Ok)
     }
 
     fn check_mac1<'a, const N: usize>(
@@ -182,28 +211,10 @@ impl Gate {
         if matches { Ok(Mac1Ok(message)) } else { Err(Rejected::Mac1Invalid) }
     }
 
-    /// The reply to send when the message shows no valid cookie.
-    fn ask_for_cookie<const N: usize>(
-        &self,
-        Mac1Ok(message): &Mac1Ok<'_, N>,
-        arrival: &Arrival,
-        now: Time,
-    ) -> Option<CookieWanted> {
-        let [current, previous] = self.cookies.valid_for(&arrival.endpoint, now);
-        if mac2_matches(message, &current) || mac2_matches(message, &previous) {
-            return None;
-        }
+    /// The reply that brings the sender of `message` the current one of its cookies.
+    fn ask<const N: usize>(&self, message: &[u8; N], [current, _]: [Cookie; 2]) -> CookieWanted {
         let mac1: &[u8; MAC_LENGTH] = macs(message).1;
-        Some(CookieWanted(self.cookies.reply(word(message, SENDER), current, mac1)))
-    }
-
-    fn charge<'a, const N: usize>(
-        &self,
-        Mac1Ok(message): Mac1Ok<'a, N>,
-        source: Source,
-        now: Time,
-    ) -> Result<Charged<'a, N>, Rejected> {
-        self.limiter.charge(source, now).map(|()| Charged(message))
+        CookieWanted(self.cookies.reply(word(message, SENDER), current, mac1))
     }
 
     /// A cookie reply bears no MAC; only the handshake thread can tell whether it answers anything. It has a rate of
@@ -217,3 +228,16 @@ impl Gate {
 
 /// The sender has to come back with a cookie.
 struct CookieWanted([u8; COOKIE_REPLY_LENGTH]);
+
+fn check_mac2<'a, const N: usize>(
+    Mac1Ok(message): Mac1Ok<'a, N>,
+    cookies: &[Cookie; 2],
+) -> Sender<'a, N> {
+    // Zeros are what a sender without a cookie writes there.
+    let shows_one = macs(message).2 != &[0; MAC_LENGTH];
+    if shows_one && cookies.iter().any(|cookie| mac2_matches(message, cookie)) {
+        Sender::Proven(message)
+    } else {
+        Sender::Claimed(message)
+    }
+}

@@ -15,6 +15,12 @@ fn gate() -> Gate {
     Gate::new(&US, &GateSettings::STANDARD, &mut StdRng::seed_from_u64(1))
 }
 
+/// Only the rates are left.
+fn never_loaded(gateway: Rate) -> Gate {
+    let settings = GateSettings { gateway, load_threshold: u32::MAX, ..GateSettings::STANDARD };
+    Gate::new(&US, &settings, &mut StdRng::seed_from_u64(1))
+}
+
 fn from(remote: &str) -> Arrival {
     Arrival { worker: 0, endpoint: Endpoint::configured(remote.parse().unwrap()) }
 }
@@ -64,6 +70,11 @@ impl Gate {
         read_reply(&reply_key(&US), &reply, macs(bytes).1).unwrap()
     }
 
+    /// A cookie the gate would send there.
+    fn valid_cookie(&self, arrival: Arrival, now: Time) -> Cookie {
+        self.cookies.valid_for(&arrival.endpoint, now)[0]
+    }
+
     fn load(&self, now: Time) {
         self.report_queue(1, 8, now);
         assert!(self.is_loaded(now));
@@ -89,23 +100,161 @@ fn at_rest_a_source_gets_its_burst_and_then_its_rate() {
     for _ in 0..8 {
         assert_eq!(gate.cause(&message, source, START), None);
     }
-    assert_eq!(gate.cause(&message, source, START), Some(Rejected::SourceRateLimited));
+    gate.cookie_for(&message, source, START);
     assert_eq!(gate.cause(&message, from("192.0.2.2:5"), START), None, "others do not suffer");
+    let later = START + Duration::from_millis(250);
+    assert_eq!(gate.cause(&message, source, later), None);
+    gate.cookie_for(&message, source, later);
+    assert!(!gate.is_loaded(later));
+}
+
+#[test]
+fn a_source_with_a_cookie_is_held_to_its_burst_and_its_rate_too() {
+    let gate = gate();
+    let source = from("192.0.2.1:5");
+    let message = initiation(Some(&gate.valid_cookie(source, START)));
+    for _ in 0..8 {
+        assert_eq!(gate.cause(&message, source, START), None);
+    }
+    assert_eq!(gate.cause(&message, source, START), Some(Rejected::SourceRateLimited));
     let later = START + Duration::from_millis(250);
     assert_eq!(gate.cause(&message, source, later), None);
     assert_eq!(gate.cause(&message, source, later), Some(Rejected::SourceRateLimited));
 }
 
 #[test]
+fn at_rest_a_wrong_cookie_is_worth_no_more_than_none() {
+    let gate = gate();
+    let peer = from("192.0.2.1:5");
+    let cookie = gate.valid_cookie(peer, START);
+    let elsewhere = [from("192.0.2.1:6"), from("192.0.2.1:7")];
+    let admitted = (0..12)
+        .filter(|n| gate.admits(&initiation(Some(&cookie)), elsewhere[n % 2], START))
+        .count();
+    assert_eq!(admitted, 8, "one burst for the address, whatever the ports");
+    for wrong in [[0; 16], gate.valid_cookie(from("192.0.2.2:5"), START)] {
+        gate.cookie_for(&initiation(Some(&wrong)), peer, START);
+    }
+    assert!(gate.admits(&initiation(Some(&cookie)), peer, START));
+    assert!(!gate.is_loaded(START));
+}
+
+#[test]
 fn all_sources_together_stay_within_the_rate_of_the_gateway() {
-    let settings = GateSettings { load_threshold: u32::MAX, ..GateSettings::STANDARD };
-    let gate = Gate::new(&US, &settings, &mut StdRng::seed_from_u64(1));
+    let gate = never_loaded(GateSettings::STANDARD.gateway);
+    let admitted = |now: Time, first: u32| {
+        (0..1_000)
+            .map(|n| crowd(first + n))
+            .filter(|&one| gate.admits(&initiation(Some(&gate.valid_cookie(one, now))), one, now))
+            .count()
+    };
+    assert_eq!(admitted(START, 0), 256);
+    assert_eq!(admitted(START + Duration::from_secs(1), 1_000), 100);
+    // Nothing is left for those without a cookie, and they are told what to do.
+    gate.cookie_for(&initiation(None), crowd(5_000), START + Duration::from_secs(1));
+}
+
+#[test]
+fn without_a_cookie_all_sources_together_get_half_the_rate_of_the_gateway() {
+    let gate = never_loaded(GateSettings::STANDARD.gateway);
     let message = initiation(None);
     let admitted = |now: Time, first: u32| {
         (0..1_000).filter(|n| gate.admits(&message, crowd(first + n), now)).count()
     };
-    assert_eq!(admitted(START, 0), 256);
-    assert_eq!(admitted(START + Duration::from_secs(1), 1_000), 100);
+    assert_eq!(admitted(START, 0), 128);
+    let later = START + Duration::from_secs(1);
+    assert_eq!(admitted(later, 1_000), 50);
+    // The other half of the burst, and of what came since, is there for whoever has a cookie.
+    let proven = (2_000..3_000)
+        .map(crowd)
+        .filter(|&one| gate.admits(&initiation(Some(&gate.valid_cookie(one, later))), one, later));
+    assert_eq!(proven.count(), 128 + 50);
+}
+
+/// Others send in the name of the peer, from its address and another port, slowly enough that there is no load.
+#[test]
+fn a_peer_with_a_cookie_passes_every_time_while_others_send_in_its_name() {
+    for address in ["192.0.2.1", "2001:db8::1"] {
+        for per_second in [5, 10, 20, 23] {
+            let victim = from(&core::net::SocketAddr::new(address.parse().unwrap(), 5).to_string());
+            let tried = forge(per_second, victim);
+            let what = format!("{per_second}/s from {address}: {tried:?}");
+            assert_eq!(tried.len(), 22, "110 s, an attempt every 5 s");
+            assert_eq!(tried.iter().filter(|passed| !**passed).count(), 1, "{what}");
+            let asked = tried.iter().position(|passed| !passed);
+            assert!(asked <= Some(1), "the forger had spent the rate by then: {what}");
+        }
+    }
+}
+
+/// Which attempts of `victim` passed. Those that did not brought it a cookie, which it shows from then on.
+fn forge(per_second: u64, victim: Arrival) -> Vec<bool> {
+    let gate = gate();
+    let mut forger = victim;
+    let port = victim.endpoint.remote().port() + 1;
+    let remote = core::net::SocketAddr::new(victim.endpoint.remote().ip(), port);
+    forger.endpoint = Endpoint::configured(remote);
+    let (mut cookie, mut tried, mut forged, mut next_try) = (None, Vec::new(), 0u64, 5_000u64);
+    for n in 0..115 * per_second {
+        let millis = n * 1_000 / per_second;
+        let now = START + Duration::from_millis(millis);
+        forged += u64::from(gate.admits(&initiation(None), forger, now));
+        if millis >= next_try {
+            next_try += 5_000;
+            let message = initiation(cookie.as_ref());
+            match gate.judge_bytes(&message, victim, now) {
+                Verdict::Admitted(_) => tried.push(true),
+                Verdict::CookieReply(reply) => {
+                    tried.push(false);
+                    cookie = read_reply(&reply_key(&US), &reply, macs(&message).1);
+                    assert!(cookie.is_some());
+                }
+                Verdict::Rejected(cause) => panic!("{per_second}/s: {cause:?}"),
+            }
+        }
+        assert!(!gate.is_loaded(now), "this is about a gateway at rest");
+        assert!(forged <= 8 + 4 * millis / 1_000, "{forged} forged within {millis} ms");
+    }
+    tried
+}
+
+/// A gateway whose rate lies below what it calls load, and forgers that use all of what they can get.
+#[test]
+fn forgers_from_everywhere_leave_half_of_a_small_rate_to_peers_with_cookies() {
+    let gate = never_loaded(Rate::new(10, 20));
+    let (mut forged, mut passed) = (0, 0);
+    for millis in 0..60_000u32 {
+        let now = START + Duration::from_millis(u64::from(millis));
+        forged += u64::from(gate.admits(&initiation(None), crowd(millis), now));
+        if millis % 200 == 0 {
+            let peer = from(&format!("192.0.2.{}:5", millis / 200 % 5));
+            let message = initiation(Some(&gate.valid_cookie(peer, now)));
+            assert_eq!(gate.cause(&message, peer, now), None, "after {millis} ms");
+            passed += 1;
+        }
+    }
+    assert_eq!(passed, 300);
+    assert!((300..=310).contains(&forged), "{forged}: the other half");
+}
+
+#[test]
+fn forged_sources_push_no_proven_one_out_of_the_table() {
+    let settings = GateSettings {
+        gateway: Rate::new(1_000_000, 1_000_000),
+        load_threshold: u32::MAX,
+        sources: 8,
+        ..GateSettings::STANDARD
+    };
+    let gate = Gate::new(&US, &settings, &mut StdRng::seed_from_u64(1));
+    // One set, and every entry of it spent.
+    for n in 0..1_000 {
+        let _ = gate.judge_bytes(&initiation(None), crowd(n % 8), START);
+        let _ = gate.judge_bytes(&initiation(None), crowd(n), START);
+    }
+    let peer = from("192.0.2.1:5");
+    gate.cookie_for(&initiation(None), peer, START);
+    let message = initiation(Some(&gate.valid_cookie(peer, START)));
+    assert_eq!((0..20).filter(|_| gate.admits(&message, peer, START)).count(), 8);
 }
 
 #[test]
