@@ -1,6 +1,6 @@
 //! What Prometheus is told: every count of the gateway under a stable name, in base units, with bounded labels.
 //!
-//! The families stand in one table ([`families`]); the text format is the library's. A scrape runs on the
+//! The families stand in one table (`families`); the text format is the library's. A scrape runs on the
 //! endpoint's thread and only reads: counters where they are, the view that control renews, and, while there are
 //! few enough peers for a series each, the workers' own reports.
 

@@ -77,7 +77,7 @@ pub fn ping_transcript(
 #[derive(Debug)]
 pub struct ContinuousPing(Background);
 
-/// Pings `target` every `interval_ms` until [`ContinuousPing::report`].
+/// Pings `target` every `interval_ms` until its report is asked for.
 ///
 /// # Errors
 /// When ping cannot be started.
