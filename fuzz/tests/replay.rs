@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Changes per entry: enough to touch most header bytes, few enough to stay within seconds.
-const CHANGES: u64 = 2000;
+const CHANGES: u64 = 300;
 
 fn corpus(name: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
