@@ -95,6 +95,8 @@ pub struct Observer {
     routes: Mutex<Sender<Sender<Vec<RouteView>>>>,
     control: Waker,
     view: RwLock<View>,
+    /// The last report of each worker. Who asks holds it, so that nobody takes another's answer.
+    reports: Mutex<Vec<Option<WorkerReport>>>,
 }
 
 /// How long a worker may take to answer a question: it does so on its next turn.
@@ -114,7 +116,9 @@ impl Observer {
             control,
             view,
         } = parts;
+        let reports = Mutex::new(workers.iter().map(|_| None).collect());
         Self {
+            reports,
             workers,
             slow_path,
             handshakes,
@@ -155,14 +159,21 @@ impl Observer {
         }
     }
 
-    /// Asks every worker for a report; `None` for one that does not answer.
+    /// Asks every worker for a report. For one that does not answer it is the last that it gave, so that no count
+    /// falls back; `None` when it never gave any. Several who ask at once are served one after the other.
     pub fn reports(&self) -> Vec<Option<WorkerReport>> {
+        let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
         for worker in &self.workers {
             worker.shared.ask();
             worker.waker.wake();
         }
         let deadline = Monotonic.now() + ANSWER_WITHIN;
-        self.workers.iter().map(|worker| wait_for(worker, deadline)).collect()
+        for (worker, last) in self.workers.iter().zip(&mut *reports) {
+            if let Some(report) = wait_for(worker, deadline) {
+                *last = Some(report);
+            }
+        }
+        reports.clone()
     }
 }
 

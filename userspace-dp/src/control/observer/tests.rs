@@ -101,3 +101,50 @@ fn a_worker_is_alive_while_its_heart_beats_within_the_timeout() {
     worker.shared.beat(Monotonic.now() - scene.observer.heartbeat_timeout * 2);
     assert!(!scene.observer.is_alive(worker));
 }
+
+/// Answers for worker 0 until `done`, each time a little late and with the number of the answer.
+fn answer_late(shared: &WorkerShared, done: &AtomicBool) {
+    let mut answers = 0;
+    while !done.load(Ordering::Relaxed) {
+        if shared.is_asked() {
+            std::thread::sleep(Duration::from_millis(2));
+            answers += 1;
+            shared.tell(report(answers));
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn two_who_ask_at_once_both_get_an_answer_and_no_count_falls_back() {
+    let scene = scene(1, "");
+    let (observer, done) = (&scene.observer, AtomicBool::new(false));
+    let told: Vec<Vec<u64>> = std::thread::scope(|scope| {
+        scope.spawn(|| answer_late(&observer.workers[0].shared, &done));
+        let ask = || {
+            let lent = || observer.reports()[0].as_ref().map_or(0, |report| report.lent);
+            (0..20).map(|_| lent()).collect()
+        };
+        let asking = [scope.spawn(ask), scope.spawn(ask)];
+        let told = asking.map(|thread| thread.join().unwrap()).into();
+        done.store(true, Ordering::Relaxed);
+        told
+    });
+    for told in told {
+        assert!(told[0] > 0 && told.is_sorted_by(|before, after| before < after), "{told:?}");
+    }
+}
+
+#[test]
+fn of_a_worker_that_stands_still_the_last_report_remains() {
+    let scene = scene(1, "");
+    let (observer, done) = (&scene.observer, AtomicBool::new(false));
+    let lent = || observer.reports()[0].as_ref().map(|report| report.lent);
+    assert_eq!(lent(), None);
+    std::thread::scope(|scope| {
+        scope.spawn(|| answer_late(&observer.workers[0].shared, &done));
+        assert_eq!(lent(), Some(1));
+        done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(lent(), Some(1));
+}
