@@ -66,7 +66,7 @@ pub fn run<P: Port>(
     let shared = Arc::clone(&worker.shared);
     // The library behind snapshots keeps a node for each thread, allocated at its first reading: now, not in a turn.
     drop(worker.snapshots.last());
-    let mut idle_turns = 0;
+    let mut idle_turns: u32 = 0;
     let mut polled_at = Time::ZERO;
     let mut turn_began = Monotonic.now();
     while !shared.stop.load(Ordering::Relaxed) {
@@ -91,7 +91,7 @@ pub fn run<P: Port>(
         if shared.is_asked() {
             shared.tell(worker.report());
         }
-        idle_turns = if handled > 0 { 0 } else { idle_turns + 1 };
+        idle_turns = empty_turns(idle_turns, handled);
         let sleeps = match surroundings.waiting {
             Waiting::Busy => false,
             Waiting::Adaptive => idle_turns > PATIENCE_TURNS,
@@ -112,6 +112,12 @@ pub fn run<P: Port>(
     }
     worker.drain();
     Ok(worker)
+}
+
+/// Turns without work in a row, after one that handled so many. A worker that never sleeps makes more of them than
+/// can be counted.
+fn empty_turns(before: u32, handled: usize) -> u32 {
+    if handled > 0 { 0 } else { before.saturating_add(1) }
 }
 
 /// Sleeps until a packet arrives, somebody wakes the worker, or a timer is due.

@@ -242,3 +242,10 @@ fn an_ended_worker_comes_back_with_all_of_its_frames() {
     assert_eq!(worker.body.census().total(), u64::from(FRAMES));
     assert_eq!(shared.counters.dropped_total(), 10, "a port in no zone");
 }
+
+#[test]
+fn empty_turns_are_counted_from_the_last_packet_on_and_never_too_many() {
+    assert_eq!(empty_turns(0, 0), 1);
+    assert_eq!(empty_turns(7, 1), 0);
+    assert_eq!(empty_turns(u32::MAX, 0), u32::MAX);
+}
