@@ -77,11 +77,16 @@ impl Link {
 }
 
 impl MeshSeat {
-    /// Hands `packet` to `member`; gives it back when the ring is full or there is no such member.
+    /// Hands `packet` to `member`; gives it back when the ring is full, when there is no such member, or when the
+    /// member has given its seat up: nobody would ever take the packet over.
     pub fn hand_over(&mut self, member: usize, packet: Ingress) -> Result<(), Ingress> {
         let Some(link) = self.links.get_mut(member).and_then(Option::as_mut) else {
             return Err(packet);
         };
+        if link.forward.is_abandoned() {
+            link.refused += 1;
+            return Err(packet);
+        }
         match link.forward.push(packet) {
             Ok(()) => {
                 link.touched = true;

@@ -136,6 +136,23 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+#[test]
+fn nothing_is_handed_to_a_member_that_gave_its_seat_up() {
+    let mut members = members(2, 4);
+    assert!(hand_over(&mut members, 0, 1, 7));
+    assert_eq!(take_over(&mut members[1], 1).len(), 1);
+    drop(members.pop());
+    let free = members[0].pool.len();
+    let refused = packet(&mut members[0], 8).unwrap();
+    let Err(refused) = members[0].seat.hand_over(1, refused) else { panic!("taken by nobody") };
+    members[0].pool.put(refused.frame);
+    assert_eq!(members[0].pool.len(), free);
+    assert_eq!(
+        (members[0].seat.report()[1].handed_over, members[0].seat.report()[1].refused),
+        (1, 1)
+    );
+}
+
 proptest! {
     #[test]
     fn no_order_of_steps_loses_or_makes_a_frame(steps in prop::collection::vec(step(), 0..200)) {
