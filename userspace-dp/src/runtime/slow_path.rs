@@ -68,16 +68,23 @@ pub struct SlowPath<K> {
 }
 
 impl<K: KernelSide> SlowPath<K> {
-    /// Moves packets until the gateway ends, then gives the frames back.
+    /// Moves packets until the gateway ends or the device is gone, then gives the frames back.
     pub fn run(mut self) {
         while !self.stop.load(Ordering::Relaxed) {
             self.seat.settle(&mut self.pool);
-            let moved = self.move_to_kernel() + self.move_from_kernel();
+            let to_kernel = self.move_to_kernel();
+            let from_kernel = self.move_from_kernel();
             self.seat.wake_touched();
             self.counters.frames_free.set(self.pool.len() as u64);
             self.counters.frames_owed.set(self.seat.owed() as u64);
-            if moved == 0 {
-                self.sleep();
+            match from_kernel {
+                Ok(from_kernel) if to_kernel + from_kernel == 0 => self.sleep(),
+                Ok(_) => {}
+                // Control notices the end of this thread.
+                Err(error) => {
+                    tracing::error!(%error, "the tunnel's device cannot be read any more");
+                    break;
+                }
             }
         }
         let pool = &mut self.pool;
@@ -97,9 +104,13 @@ impl<K: KernelSide> SlowPath<K> {
         })
     }
 
-    fn move_from_kernel(&mut self) -> usize {
+    /// How many packets came.
+    ///
+    /// # Errors
+    /// The device is gone for good; polling it would only say so again at once.
+    fn move_from_kernel(&mut self) -> io::Result<usize> {
         for moved in 0..QUOTA {
-            let Some(mut frame) = self.pool.take() else { return moved };
+            let Some(mut frame) = self.pool.take() else { return Ok(moved) };
             let room = frame.tailroom();
             // The room is what the frame says it has, so extending by it cannot fail.
             let read = match frame.extend_back(room) {
@@ -109,9 +120,13 @@ impl<K: KernelSide> SlowPath<K> {
             match read {
                 Ok(Some(length)) => frame.truncate(length),
                 // No packet, or the device is down: nothing to move.
-                Ok(None) | Err(_) => {
+                Ok(None) => {
                     self.pool.put(frame);
-                    return moved;
+                    return Ok(moved);
+                }
+                Err(error) => {
+                    self.pool.put(frame);
+                    return if is_fatal(&error) { Err(error) } else { Ok(moved) };
                 }
             }
             self.counters.injected.bump();
@@ -122,7 +137,7 @@ impl<K: KernelSide> SlowPath<K> {
                 self.pool.put(packet.frame);
             }
         }
-        QUOTA
+        Ok(QUOTA)
     }
 
     fn sleep(&self) {
@@ -137,6 +152,13 @@ impl<K: KernelSide> SlowPath<K> {
         }
         self.sleeper.awake();
     }
+}
+
+/// Whether a read that failed so will never succeed: the device was deleted (`EBADFD`) or is no device at all.
+fn is_fatal(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let fatal = [Errno::BADFD, Errno::BADF, Errno::NODEV, Errno::NXIO];
+    error.raw_os_error().is_some_and(|code| fatal.iter().any(|errno| errno.raw_os_error() == code))
 }
 
 /// Spreads packets over the workers by their addresses, so that one conversation stays in order. The worker

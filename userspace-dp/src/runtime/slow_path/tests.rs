@@ -119,7 +119,7 @@ fn packets_go_both_ways_unchanged_and_in_order() {
     for _ in 0..3 {
         scene.kernel.send(&packet(9)).unwrap();
     }
-    assert_eq!(scene.slow.move_from_kernel(), 3);
+    assert_eq!(scene.slow.move_from_kernel().unwrap(), 3);
     assert_eq!(scene.taken_over(), vec![packet(9); 3]);
     let counters = &scene.slow.counters;
     assert_eq!(
@@ -162,7 +162,7 @@ fn a_worker_that_does_not_take_over_costs_packets_and_no_frames() {
     for _ in 0..10 {
         scene.kernel.send(&packet(0)).unwrap();
     }
-    while scene.slow.move_from_kernel() > 0 {}
+    while scene.slow.move_from_kernel().unwrap() > 0 {}
     let counters = &scene.slow.counters;
     assert_eq!((counters.injected.read(), counters.dropped(Reason::HandOffRingFull)), (10, 6));
     assert_eq!(scene.taken_over().len(), 4);
@@ -177,9 +177,9 @@ fn without_a_free_frame_packets_wait_in_the_kernel() {
     let mut scene = scene(1, 64);
     let kept: Vec<_> = std::iter::from_fn(|| scene.slow.pool.take()).collect();
     scene.kernel.send(&packet(0)).unwrap();
-    assert_eq!(scene.slow.move_from_kernel(), 0);
+    assert_eq!(scene.slow.move_from_kernel().unwrap(), 0);
     kept.into_iter().for_each(|frame| scene.slow.pool.put(frame));
-    assert_eq!(scene.slow.move_from_kernel(), 1);
+    assert_eq!(scene.slow.move_from_kernel().unwrap(), 1);
     assert_eq!(scene.taken_over().len(), 1);
     scene.end();
 }
@@ -221,4 +221,39 @@ fn packets_of_one_pair_of_addresses_go_to_one_worker_and_pairs_spread() {
     let used: std::collections::BTreeSet<_> = (0..=255).map(worker).collect();
     assert_eq!(used.len(), 4);
     assert_eq!(worker_of(&[], 4), 0);
+}
+
+/// A device that is there, but answers every read with one error.
+struct Failing(UnixDatagram, i32);
+
+impl AsFd for Failing {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl KernelSide for Failing {
+    fn read(&self, _: &mut [u8]) -> io::Result<Option<usize>> {
+        Err(io::Error::from_raw_os_error(self.1))
+    }
+    fn write(&self, _: &[u8]) -> io::Result<bool> {
+        Ok(true)
+    }
+}
+
+/// The slow path of `scene` with a device whose reads fail with `error`.
+fn failing(scene: Scene, error: i32) -> SlowPath<Failing> {
+    let SlowPath { tun, seat, sleeper, pool, counters, workers, stop } = scene.slow;
+    SlowPath { tun: Failing(tun, error), seat, sleeper, pool, counters, workers, stop }
+}
+
+#[test]
+fn a_device_that_was_deleted_ends_the_thread_and_one_that_is_down_does_not() {
+    let deleted = rustix::io::Errno::BADFD.raw_os_error();
+    // Nobody sets `stop`: it returns because of the device.
+    failing(scene(1, 16), deleted).run();
+    let down = rustix::io::Errno::IO.raw_os_error();
+    let mut slow = failing(scene(1, 16), down);
+    assert_eq!(slow.move_from_kernel().unwrap(), 0);
+    assert_eq!(slow.pool.len(), FRAMES);
 }
