@@ -1,6 +1,6 @@
 //! Frames that wait: for a session with their peer, or for their next hop to answer.
 //!
-//! A slab of fixed size holds them in linked queues, one per peer and one for neighbours, so that a burst for
+//! A slab of fixed size holds them in linked queues, one per peer or next hop, so that a burst for
 //! one absent peer cannot take more than its share and nothing is allocated. A frame leaves by being taken;
 //! the store never drops one by itself.
 
@@ -71,6 +71,11 @@ impl<N> HeldFrames<N> {
     /// How many frames wait in all queues together.
     pub const fn len(&self) -> usize {
         self.held as usize
+    }
+
+    /// Whether there is no room for another one.
+    pub const fn is_full(&self) -> bool {
+        self.free == NIL
     }
 
     /// Appends to `queue`; gives the frame back when the store is full.

@@ -16,6 +16,8 @@ use crate::snapshot::{PortId, WorkerId};
 
 /// Events for the control thread that one burst may cause.
 pub const EVENTS_MAX: usize = 64;
+/// Of these, the places that only next hops that packets wait for may take.
+const RESERVED_FOR_MISSING: usize = 24;
 
 /// What the control thread should know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,9 +84,15 @@ impl Outbox {
         }
     }
 
-    /// Notes an event; without room it is lost and counted.
+    /// Notes an event; without room it is lost and counted. Some room is kept for next hops that packets wait for.
     pub fn event(&mut self, event: ControlEvent, counters: &WorkerCounters) {
-        if self.events.try_push(event).is_err() {
+        let reserved = match event {
+            ControlEvent::NeighbourMissing(..) => 0,
+            ControlEvent::NeighbourUsed(..) | ControlEvent::ApplicationMessage(_) => {
+                RESERVED_FOR_MISSING
+            }
+        };
+        if self.events.remaining_capacity() <= reserved || self.events.try_push(event).is_err() {
             counters.events_lost.bump();
         }
     }

@@ -1,12 +1,17 @@
 //! Packets that wait for their next hop to answer: for a bounded time, and a bounded number.
+//!
+//! Each next hop has a share, and when the store is full one that waits already makes room, so that a scan of
+//! addresses that do not exist neither fills the store for good nor turns away who talks to hosts that answer.
 
 use core::net::IpAddr;
 use core::time::Duration;
+use std::collections::HashMap;
 
 use clock::Time;
 use io::Frame;
 use route::{InterfaceId, NeighbourState};
 use telemetry::Reason;
+use wire::Mac;
 
 use crate::held::{HeldFrame, HeldFrames, HeldQueue};
 use crate::next_hop;
@@ -14,53 +19,122 @@ use crate::outbox::{Outbox, Sink};
 use crate::packet::{Outgoing, Verdict};
 use crate::snapshot::Snapshot;
 
-/// What a packet waits for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Waiting {
-    /// The interface that it leaves by.
-    pub(crate) interface: InterfaceId,
-    /// The next hop there.
-    pub(crate) address: IpAddr,
-    /// Since when it waits.
-    pub(crate) since: Time,
-}
+/// Packets that may wait for one next hop. A host answers within milliseconds; senders repeat what was lost.
+pub(crate) const PARKED_PER_NEXT_HOP: usize = 16;
+
+/// What packets wait for: the interface that they leave by, and the next hop there.
+pub(crate) type Awaited = (InterfaceId, IpAddr);
 
 /// The packets of one worker that wait for next hops.
 #[derive(Debug)]
 pub(crate) struct Parked {
-    frames: HeldFrames<Waiting>,
-    queue: HeldQueue,
+    /// The note is since when the packet waits.
+    frames: HeldFrames<Time>,
+    /// The next hops that packets wait for, in no order; each has some.
+    hops: Vec<Hop>,
+    /// Where they are among `hops`.
+    places: HashMap<Awaited, usize>,
+    /// The place of the next one to give a packet up when there is no room.
+    gives_way: usize,
     /// How long a packet waits for its next hop.
     patience: Duration,
-    /// The path generation that the queue was last compared with.
+    /// No packet waits since earlier.
+    oldest: Time,
+    /// The path generation that the packets were last compared with.
     looked_at: u64,
+}
+
+#[derive(Debug)]
+struct Hop {
+    awaited: Awaited,
+    queue: HeldQueue,
 }
 
 impl Parked {
     pub(crate) fn new(capacity: usize, patience: Duration) -> Self {
-        let frames = HeldFrames::new(capacity);
-        Self { frames, queue: HeldQueue::EMPTY, patience, looked_at: 0 }
+        Self {
+            frames: HeldFrames::new(capacity),
+            hops: Vec::with_capacity(capacity),
+            // Twice the room, so that it is tidied in place and never grows.
+            places: HashMap::with_capacity(2 * capacity),
+            gives_way: 0,
+            patience,
+            oldest: Time::NEVER,
+            looked_at: 0,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.frames.len()
     }
 
-    /// Keeps `frame`, an IP packet.
+    /// Keeps `frame`, an IP packet. Beyond its next hop's share the oldest of those goes, and without room the
+    /// oldest of another one, each in its turn.
     pub(crate) fn park(
         &mut self,
-        waiting: Waiting,
+        awaited: Awaited,
         frame: Frame,
         arrived: Time,
+        now: Time,
         sink: &mut Sink<'_>,
     ) {
-        let held = HeldFrame { frame, arrived, note: waiting };
-        if let Err(held) = self.frames.push(&mut self.queue, held) {
-            sink.discard(held.frame, Reason::NeighbourQueueFull);
+        let place = self.places.get(&awaited).copied();
+        if let Some(hop) = place.and_then(|place| self.hops.get_mut(place))
+            && hop.queue.len() >= PARKED_PER_NEXT_HOP
+        {
+            if let Some(oldest) = self.frames.pop(&mut hop.queue) {
+                sink.discard(oldest.frame, Reason::NeighbourQueueFull);
+            }
+        } else if self.frames.is_full() {
+            self.make_room(sink);
+        }
+        let held = HeldFrame { frame, arrived, note: now };
+        // Making room may have moved it or ended it.
+        let place = self.places.get(&awaited).copied();
+        let kept = if let Some(hop) = place.and_then(|place| self.hops.get_mut(place)) {
+            self.frames.push(&mut hop.queue, held)
+        } else {
+            let mut queue = HeldQueue::EMPTY;
+            let kept = self.frames.push(&mut queue, held);
+            if kept.is_ok() {
+                self.places.insert(awaited, self.hops.len());
+                self.hops.push(Hop { awaited, queue });
+            }
+            kept
+        };
+        match kept {
+            Ok(()) => self.oldest = self.oldest.min(now),
+            Err(held) => sink.discard(held.frame, Reason::NeighbourQueueFull),
         }
     }
 
-    /// Sends on what can go by now, and drops what has waited too long. Packets stay in order.
+    fn make_room(&mut self, sink: &mut Sink<'_>) {
+        if self.gives_way >= self.hops.len() {
+            self.gives_way = 0;
+        }
+        let place = self.gives_way;
+        let Some(hop) = self.hops.get_mut(place) else { return };
+        if let Some(oldest) = self.frames.pop(&mut hop.queue) {
+            sink.discard(oldest.frame, Reason::NeighbourQueueFull);
+        }
+        self.forget_empty(place);
+        self.gives_way = place + 1;
+    }
+
+    /// Forgets the next hop at `place` when nothing waits for it any more; the last one takes its place.
+    fn forget_empty(&mut self, place: usize) -> bool {
+        if self.hops.get(place).is_none_or(|hop| !hop.queue.is_empty()) {
+            return false;
+        }
+        let gone = self.hops.swap_remove(place);
+        self.places.remove(&gone.awaited);
+        if let Some(moved) = self.hops.get(place) {
+            self.places.insert(moved.awaited, place);
+        }
+        true
+    }
+
+    /// Sends on what can go by now, and drops what has waited too long. Packets for one next hop stay in order.
     pub(crate) fn poll(
         &mut self,
         snapshot: &Snapshot,
@@ -68,8 +142,7 @@ impl Parked {
         sink: &mut Sink<'_>,
         out: &mut Outbox,
     ) {
-        let oldest = self.frames.front(&self.queue).map(|held| held.note.since);
-        if oldest.is_some_and(|since| now.since(since) >= self.patience) {
+        if !self.hops.is_empty() && now.since(self.oldest) >= self.patience {
             self.look(snapshot, now, sink, out);
         } else {
             self.poll_new(snapshot, now, sink, out);
@@ -92,39 +165,62 @@ impl Parked {
 
     fn look(&mut self, snapshot: &Snapshot, now: Time, sink: &mut Sink<'_>, out: &mut Outbox) {
         self.looked_at = snapshot.path_generation;
-        for _ in 0..self.queue.len() {
-            let Some(held) = self.frames.pop(&mut self.queue) else { return };
-            let Waiting { interface, address, since } = held.note;
+        self.oldest = Time::NEVER;
+        let mut place = 0;
+        while let Some(hop) = self.hops.get_mut(place) {
+            let (interface, address) = hop.awaited;
             let known = snapshot.neighbours.get(interface, address).and_then(|neighbour| {
                 match neighbour.state {
                     NeighbourState::Reachable | NeighbourState::Stale => Some(neighbour.mac),
                     NeighbourState::Incomplete | NeighbourState::Failed => None,
                 }
             });
-            if let Some(mac) = known {
-                let HeldFrame { mut frame, arrived, .. } = held;
-                match next_hop::link_to(&mut frame, interface, mac, snapshot) {
-                    Verdict::Forward(port) => out.transmit(port, Outgoing { frame, arrived }, sink),
-                    Verdict::Drop(reason) => sink.discard(frame, reason),
-                    Verdict::Pending
-                    | Verdict::HandOff(..)
-                    | Verdict::Punt
-                    | Verdict::AwaitSession(_)
-                    | Verdict::AwaitNeighbour(..)
-                    | Verdict::Consumed => sink.discard(frame, Reason::Undecided),
+            while let Some(waits_since) = self.frames.front(&hop.queue).map(|held| held.note) {
+                if known.is_none() && now.since(waits_since) < self.patience {
+                    self.oldest = self.oldest.min(waits_since);
+                    break;
                 }
-            } else if now.since(since) >= self.patience {
-                sink.discard(held.frame, Reason::NeighbourTimeout);
-            } else if let Err(held) = self.frames.push(&mut self.queue, held) {
-                sink.discard(held.frame, Reason::NeighbourQueueFull);
+                let Some(held) = self.frames.pop(&mut hop.queue) else { break };
+                match known {
+                    Some(mac) => send(held, interface, mac, snapshot, sink, out),
+                    None => sink.discard(held.frame, Reason::NeighbourTimeout),
+                }
+            }
+            if !self.forget_empty(place) {
+                place += 1;
             }
         }
     }
 
     /// Drops everything, at the end.
     pub(crate) fn clear(&mut self, sink: &mut Sink<'_>) {
-        while let Some(held) = self.frames.pop(&mut self.queue) {
-            sink.discard(held.frame, Reason::Shutdown);
+        for mut hop in self.hops.drain(..) {
+            while let Some(held) = self.frames.pop(&mut hop.queue) {
+                sink.discard(held.frame, Reason::Shutdown);
+            }
         }
+        self.places.clear();
+    }
+}
+
+/// Sends on a packet whose next hop has answered.
+fn send(
+    held: HeldFrame<Time>,
+    interface: InterfaceId,
+    mac: Mac,
+    snapshot: &Snapshot,
+    sink: &mut Sink<'_>,
+    out: &mut Outbox,
+) {
+    let HeldFrame { mut frame, arrived, .. } = held;
+    match next_hop::link_to(&mut frame, interface, mac, snapshot) {
+        Verdict::Forward(port) => out.transmit(port, Outgoing { frame, arrived }, sink),
+        Verdict::Drop(reason) => sink.discard(frame, reason),
+        Verdict::Pending
+        | Verdict::HandOff(..)
+        | Verdict::Punt
+        | Verdict::AwaitSession(_)
+        | Verdict::AwaitNeighbour(..)
+        | Verdict::Consumed => sink.discard(frame, Reason::Undecided),
     }
 }

@@ -142,8 +142,7 @@ impl WorkerState {
                 Verdict::Punt => out.punt(Outgoing { frame, arrived }, sink),
                 Verdict::AwaitSession(peer) => self.stage(peer, frame, arrived, context, sink, out),
                 Verdict::AwaitNeighbour(interface, address) => {
-                    out.neighbour_missing(interface, address, sink.counters);
-                    self.park((interface, address), frame, arrived, context, sink);
+                    self.park((interface, address), frame, arrived, context, sink, out);
                 }
                 Verdict::Consumed => sink.pool.put(frame),
                 // A packet that no stage decided about is a fault, and does not pass.

@@ -6,7 +6,6 @@ use aead::Aead;
 use arrayvec::ArrayVec;
 use clock::Time;
 use io::{BURST, Census, Frame};
-use route::InterfaceId;
 use telemetry::Reason;
 use wireguard::{PeerHandle, Sessions, TimerEvent};
 
@@ -15,7 +14,7 @@ use crate::held::{HeldFrame, HeldFrames, HeldQueue};
 use crate::in_use::NeighboursInUse;
 use crate::outbox::{Outbox, Sink};
 use crate::packet::{Entry, Origin, Packet, Packets, Verdict};
-use crate::parked::{Parked, Waiting};
+use crate::parked::{Awaited, Parked};
 use crate::path::{HANDSHAKE_CLASS, OuterPath};
 use crate::process::Context;
 use crate::snapshot::PeerIndex;
@@ -182,18 +181,22 @@ impl WorkerState {
         }
     }
 
-    /// Keeps a packet until its next hop answers.
+    /// Keeps a packet until its next hop answers, and has control told that it is missing, but not all the time.
     pub(crate) fn park(
         &mut self,
-        (interface, address): (InterfaceId, core::net::IpAddr),
+        awaited: Awaited,
         frame: Frame,
         arrived: Time,
         context: &Context<'_>,
         sink: &mut Sink<'_>,
+        out: &mut Outbox,
     ) {
+        let (interface, address) = awaited;
         debug_assert!(context.snapshot.interface(interface).is_some());
-        let waiting = Waiting { interface, address, since: context.now };
-        self.parked.park(waiting, frame, arrived, sink);
+        if self.in_use.note_missing(interface, address, context.now) {
+            out.neighbour_missing(interface, address, sink.counters);
+        }
+        self.parked.park(awaited, frame, arrived, context.now, sink);
     }
 
     /// Sends on what waited for next hops that the snapshot has brought.
@@ -437,8 +440,7 @@ impl WorkerState {
                 out.transmit(port, crate::packet::Outgoing { frame, arrived }, sink);
             }
             Verdict::AwaitNeighbour(interface, address) => {
-                out.neighbour_missing(interface, address, sink.counters);
-                self.park((interface, address), frame, arrived, context, sink);
+                self.park((interface, address), frame, arrived, context, sink, out);
             }
             Verdict::Drop(reason) => sink.discard(frame, reason),
             Verdict::Pending

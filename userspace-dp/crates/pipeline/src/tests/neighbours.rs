@@ -7,6 +7,7 @@ use wire::build::Packet;
 
 use super::{from_lan, one_hop_later, with_port};
 use crate::outbox::ControlEvent;
+use crate::parked::PARKED_PER_NEXT_HOP;
 use crate::testing::{LAN, PEERS, SERVER, SITE_LIMITS, Site, WAN, WAN_ADDRESS, interface};
 
 const ABSENT: &str = "10.1.0.77";
@@ -18,10 +19,10 @@ fn number(serial: u16) -> Packet {
 #[test]
 fn packets_for_a_next_hop_that_is_not_known_wait_and_go_in_order() {
     let mut site = Site::new();
-    let packets: Vec<Packet> = (0..20).map(number).collect();
+    let packets: Vec<Packet> = (0..16).map(number).collect();
     assert_eq!(site.receive(LAN, packets.iter().map(Packet::frame)), []);
     assert_eq!(site.drops(), []);
-    assert_eq!(site.state.frames_held(), 20);
+    assert_eq!(site.state.frames_held(), 16);
     let asked = ControlEvent::NeighbourMissing(interface::LAN, ABSENT.parse().unwrap());
     assert!(site.out.events.contains(&asked));
     site.poll();
@@ -57,15 +58,77 @@ fn a_next_hop_that_never_answers_costs_the_packets_after_a_while_and_not_before(
     site.assert_frames_complete();
 }
 
+/// A packet for a host that does not exist, another one for each number.
+fn to_nobody(host: u8) -> Packet {
+    from_lan(&format!("10.1.0.{}", 100 + host))
+}
+
 #[test]
-fn only_so_many_packets_wait_and_others_are_not_held_up() {
+fn a_next_hop_has_a_share_and_beyond_it_the_newest_packets_wait() {
+    let mut site = Site::new();
+    let most = PARKED_PER_NEXT_HOP as u16;
+    let packets: Vec<Packet> = (0..most + 9).map(number).collect();
+    site.receive(LAN, packets.iter().map(Packet::frame));
+    assert_eq!(site.drops(), [(Reason::NeighbourQueueFull, 9)]);
+    assert_eq!(site.state.frames_held(), PARKED_PER_NEXT_HOP);
+    assert_eq!(site.receive(LAN, [from_lan(SERVER).frame()]).len(), 1, "others are not held up");
+    site.network.learn(interface::LAN, ABSENT);
+    site.publish();
+    site.poll();
+    let sent: Vec<Vec<u8>> = site.sent().iter().map(|sent| sent.payload().to_vec()).collect();
+    let newest: Vec<_> = (9..most + 9).map(|serial| serial.to_be_bytes().to_vec()).collect();
+    assert_eq!(sent, newest);
+    site.assert_frames_complete();
+}
+
+#[test]
+fn a_scan_that_fills_the_store_does_not_turn_away_who_talks_to_a_host_that_answers() {
     let mut site = Site::new();
     let most = SITE_LIMITS.parked;
-    site.receive(LAN, (0..most as u16 + 9).map(|serial| number(serial).frame()));
-    assert_eq!(site.drops(), [(Reason::NeighbourQueueFull, 9)]);
-    assert_eq!(site.state.frames_held(), most);
-    assert_eq!(site.receive(LAN, [from_lan(SERVER).frame()]).len(), 1);
+    assert_eq!(most, 64);
+    for host in 0..most as u8 {
+        site.receive(LAN, [to_nobody(host).frame()]);
+    }
+    assert_eq!((site.drops(), site.state.frames_held()), (vec![], most));
+    site.receive(LAN, [number(7).frame()]);
+    for host in 0..most as u8 / 2 {
+        site.receive(LAN, [to_nobody(64 + host).frame()]);
+    }
+    assert_eq!(site.state.frames_held(), most, "no more than there is room for");
+    assert_eq!(site.drops(), [(Reason::NeighbourQueueFull, 1 + most as u64 / 2)]);
+    site.network.learn(interface::LAN, ABSENT);
+    site.publish();
+    site.poll();
+    assert_eq!(site.sent().len(), 1, "the wanted one was kept");
+    site.pass(SITE_LIMITS.park_time);
+    assert_eq!(site.state.frames_held(), 0);
     site.assert_frames_complete();
+}
+
+#[test]
+fn control_is_told_once_in_a_while_of_a_missing_next_hop_however_many_packets_want_it() {
+    let mut site = Site::new();
+    let missing = ControlEvent::NeighbourMissing(interface::LAN, ABSENT.parse().unwrap());
+    let told = |site: &Site| site.out.events.iter().filter(|&&event| event == missing).count();
+    site.receive(LAN, (0..60).map(|serial| number(serial).frame()));
+    site.receive(LAN, (0..60).map(|serial| number(serial).frame()));
+    assert_eq!(told(&site), 1, "also when there is no room to wait");
+    site.pass(Duration::from_millis(500));
+    site.receive(LAN, [number(0).frame()]);
+    assert_eq!(told(&site), 2, "somebody still wants it");
+}
+
+#[test]
+fn a_missing_next_hop_is_told_however_many_are_in_use() {
+    let mut site = Site::new();
+    for host in 0..=255 {
+        let used = core::net::IpAddr::from([192, 0, 2, host]);
+        site.out.neighbour_used(interface::WAN, used, &site.counters);
+    }
+    site.receive(LAN, [number(0).frame()]);
+    let missing = ControlEvent::NeighbourMissing(interface::LAN, ABSENT.parse().unwrap());
+    assert!(site.out.events.contains(&missing));
+    assert!(site.counters.events_lost.read() > 0, "what had no room is counted");
 }
 
 #[test]
