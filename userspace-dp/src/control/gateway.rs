@@ -23,7 +23,7 @@ use wireguard::Endpoint;
 
 use super::listener::Server;
 use super::metrics::Exporter;
-use super::neighbour_keeper::NeighbourKeeper;
+use super::neighbour_keeper::{FailedAsks, NeighbourKeeper};
 use super::netlink::Changes;
 use super::observer::{DeviceView, Observer, ObserverParts, RouteView, View, unix_now};
 use super::peers::NameToResolve;
@@ -39,6 +39,8 @@ const WATCH_EVERY: Duration = Duration::from_millis(50);
 const RENEW_EVERY: Duration = Duration::from_millis(500);
 /// How long changes of the kernel's tables are gathered before a snapshot is made of them.
 const GATHER: Duration = Duration::from_millis(5);
+/// Events of one worker taken in one turn, so that a flood of them leaves time for everything else.
+const EVENTS_PER_TURN: usize = 256;
 /// How long workers may take to end.
 const END_WITHIN: Duration = Duration::from_millis(1500);
 
@@ -83,6 +85,7 @@ pub(crate) struct Gateway {
     pub(super) running: Running,
     pub(super) observer: Arc<Observer>,
     keeper: NeighbourKeeper,
+    failed_asks: FailedAsks,
     /// Changes of the kernel's tables that no snapshot shows so far, and since when.
     gathered: Changes,
     gathering_since: Option<Time>,
@@ -130,6 +133,7 @@ impl Gateway {
             running,
             observer,
             keeper,
+            failed_asks: FailedAsks::NONE,
             gathered: Changes::NONE,
             gathering_since: None,
             watched_at: Time::ZERO,
@@ -246,7 +250,8 @@ impl Gateway {
         let ifindex =
             |interface| numbers.iter().find(|(_, id)| **id == interface).map(|(index, _)| *index);
         for events in &mut self.running.events {
-            while let Ok(event) = events.pop() {
+            // What is left keeps the loop from waiting, so it comes back at once.
+            for event in up_to(EVENTS_PER_TURN, events) {
                 match event {
                     ControlEvent::NeighbourMissing(interface, address)
                     | ControlEvent::NeighbourUsed(interface, address) => {
@@ -274,8 +279,10 @@ impl Gateway {
         };
         self.keep_at = self.keeper.poll(now, state, &mut asks);
         for (ifindex, address) in asks {
-            if let Err(error) = self.running.kernel.ask_neighbour(ifindex, address) {
-                warn!(%address, %error, "the kernel does not look for the neighbour");
+            if let Err(error) = self.running.kernel.ask_neighbour(ifindex, address)
+                && let Some(count) = self.failed_asks.note(now)
+            {
+                warn!(%address, %error, count, "the kernel does not look for neighbours");
             }
         }
     }
@@ -418,6 +425,11 @@ impl Gateway {
     }
 }
 
+/// Takes what waits in `ring`, but no more than `most`.
+fn up_to<T>(most: usize, ring: &mut rtrb::Consumer<T>) -> impl Iterator<Item = T> {
+    std::iter::from_fn(|| ring.pop().ok()).take(most)
+}
+
 /// A stream that becomes readable when `number` arrives.
 fn signal(number: i32) -> Result<UnixStream> {
     let (reader, writer) = UnixStream::pair()?;
@@ -462,3 +474,6 @@ fn exits(running: &Running) -> Vec<(&'static str, u64)> {
         |counters| counters.iter().map(|(exit, count)| (exit.name(), count)).collect(),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,12 +6,14 @@
 //! [`Kernel::ask_neighbour`](super::netlink::Kernel::ask_neighbour).
 //!
 //! It never asks for a permanent entry, since the kernel would take it for a dynamic one from then on. It never
-//! asks more often than the limits below, however many destinations a scan touches.
+//! asks more often than the limits below, however many destinations a scan touches, and a scan delays neither the
+//! confirmation of known neighbours nor the search for those that packets want again and again. Each report and
+//! each look at a neighbour costs the logarithm of the table's size.
 #![forbid(unsafe_code)]
 
 use core::net::IpAddr;
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clock::Time;
 
@@ -27,8 +29,14 @@ const FORGET_AFTER: Duration = Duration::from_secs(60);
 const FORGET_SILENT_AFTER: Duration = Duration::from_secs(5);
 /// A neighbour that is fresh is looked at again after this long, should nobody tell that it became stale.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
-/// Requests in one second for all neighbours together, so that a scan cannot make the gateway flood a link.
-const ASKS_PER_SECOND: u32 = 500;
+/// A missing neighbour that is reported this long after its first report is wanted by more than a scan's one packet.
+const WANTED_AFTER: Duration = Duration::from_millis(500);
+/// Requests are counted in spans of this length, short so that whoever comes after a flood is soon served.
+const WINDOW: Duration = Duration::from_millis(100);
+/// Requests in one window for all neighbours together, so that a scan cannot make the gateway flood a link.
+const ASKS_PER_WINDOW: u32 = 50;
+/// Least time between two lines about requests that failed.
+const TELL_FAILURES_EVERY: Duration = Duration::from_secs(10);
 
 /// A neighbour: index of its interface, address.
 pub type NeighbourKey = (u32, IpAddr);
@@ -42,10 +50,36 @@ pub enum Noted {
     Full,
 }
 
+/// Why the kernel is to be asked. The more important is served first, but within a window none takes the share of
+/// another that can use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Purpose {
+    /// It is known and in use, but was not confirmed lately.
+    Confirm,
+    /// It is missing, and packets keep coming for it.
+    Wanted,
+    /// It is missing, and was wanted once.
+    New,
+}
+
+/// Each purpose with its share of a window. What one leaves, the others use.
+const SHARES: [(Purpose, u32); 3] =
+    [(Purpose::Confirm, 20), (Purpose::Wanted, 20), (Purpose::New, 10)];
+
+/// One that waits to be asked for; in this order, except that interfaces take turns.
+type Waiting = (Purpose, u32, Time, IpAddr);
+
 /// The next hops in use.
 #[derive(Debug)]
 pub struct NeighbourKeeper {
     entries: BTreeMap<NeighbourKey, Entry>,
+    /// When each is looked at next.
+    looks: BTreeSet<(Time, NeighbourKey)>,
+    /// Those without an answer, by when they were last reported.
+    silent: BTreeSet<(Time, NeighbourKey)>,
+    waiting: BTreeSet<Waiting>,
+    /// The interface last served, for each purpose.
+    served: [u32; SHARES.len()],
     capacity: usize,
     window: Time,
     asked_in_window: u32,
@@ -54,18 +88,14 @@ pub struct NeighbourKeeper {
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
+    first_reported: Time,
     reported: Time,
     asked: Option<Time>,
     /// The kernel had an address for it when last looked at.
     answers: bool,
-}
-
-impl Entry {
-    /// Not before it may be asked for again, so that forgetting does not undo the limit.
-    fn forgotten_at(&self) -> Time {
-        let unused = self.reported + if self.answers { FORGET_AFTER } else { FORGET_SILENT_AFTER };
-        self.asked.map_or(unused, |asked| unused.max(asked + ASK_INTERVAL))
-    }
+    look_at: Time,
+    /// What for and since when it waits to be asked for.
+    waits: Option<(Purpose, Time)>,
 }
 
 impl NeighbourKeeper {
@@ -73,6 +103,10 @@ impl NeighbourKeeper {
     pub const fn new(capacity: usize) -> Self {
         Self {
             entries: BTreeMap::new(),
+            looks: BTreeSet::new(),
+            silent: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            served: [0; SHARES.len()],
             capacity,
             window: Time::ZERO,
             asked_in_window: 0,
@@ -83,15 +117,25 @@ impl NeighbourKeeper {
     /// A worker needs this neighbour, known or not. In a full table it takes the place of the one that has been
     /// silent the longest; if all answer, it is turned away and counted.
     pub fn used(&mut self, key: NeighbourKey, now: Time) -> Noted {
-        if let Some(entry) = self.entries.get_mut(&key) {
+        if let Some(mut entry) = self.take(key) {
             entry.reported = now;
+            entry.look_at = entry.look_at.min(entry.may_be_asked_at().max(now));
+            self.put(key, entry);
             return Noted::Kept;
         }
         if self.entries.len() >= self.capacity && !self.make_room() {
             self.refused += 1;
             return Noted::Full;
         }
-        self.entries.insert(key, Entry { reported: now, asked: None, answers: false });
+        let entry = Entry {
+            first_reported: now,
+            reported: now,
+            asked: None,
+            answers: false,
+            look_at: now,
+            waits: None,
+        };
+        self.put(key, entry);
         Noted::Kept
     }
 
@@ -103,30 +147,24 @@ impl NeighbourKeeper {
         state: impl Fn(NeighbourKey) -> Option<NeighbourState>,
         asks: &mut Vec<NeighbourKey>,
     ) -> Time {
-        if now.since(self.window) >= Duration::from_secs(1) {
+        if now.since(self.window) >= WINDOW {
             (self.window, self.asked_in_window) = (now, 0);
         }
-        let mut next = Time::NEVER;
-        self.entries.retain(|&key, entry| {
-            let state = state(key);
-            entry.answers = state.is_some_and(NeighbourState::is_valid);
-            if entry.forgotten_at() <= now {
-                return false;
+        while let Some(&(_, key)) = self.looks.first().filter(|(look_at, _)| *look_at <= now) {
+            let Some(mut entry) = self.take(key) else { break };
+            entry.look(state(key), now);
+            if entry.forgotten_at() > now {
+                self.put(key, entry);
             }
-            next = next.min(entry.forgotten_at()).min(now + LOOK_AGAIN_AFTER);
-            match entry.due(state) {
-                Some(due) if due > now => next = next.min(due),
-                Some(_) if self.asked_in_window < ASKS_PER_SECOND => {
-                    self.asked_in_window += 1;
-                    entry.asked = Some(now);
-                    asks.push(key);
-                }
-                Some(_) => next = next.min(self.window + Duration::from_secs(1)),
-                None => {}
-            }
-            true
-        });
-        next
+        }
+        for (purpose, share) in SHARES {
+            self.serve(purpose, share, now, &state, asks);
+        }
+        for (purpose, _) in SHARES {
+            self.serve(purpose, ASKS_PER_WINDOW, now, &state, asks);
+        }
+        let look_at = self.looks.first().map_or(Time::NEVER, |&(look_at, _)| look_at);
+        if self.waiting.is_empty() { look_at } else { look_at.min(self.window + WINDOW) }
     }
 
     /// Neighbours looked after.
@@ -144,28 +182,122 @@ impl NeighbourKeeper {
         self.refused
     }
 
+    /// Asks for up to `most` of those that wait for this purpose, as far as the window allows.
+    fn serve(
+        &mut self,
+        purpose: Purpose,
+        most: u32,
+        now: Time,
+        state: &impl Fn(NeighbourKey) -> Option<NeighbourState>,
+        asks: &mut Vec<NeighbourKey>,
+    ) {
+        let mut left = most.min(ASKS_PER_WINDOW - self.asked_in_window);
+        while left > 0 {
+            let Some(key) = self.next_waiting(purpose) else { return };
+            let Some(mut entry) = self.take(key) else { return };
+            // The kernel may have found it while it waited, or it may have become more important.
+            entry.look(state(key), now);
+            if entry.waits.is_some_and(|(found, _)| found == purpose) {
+                left -= 1;
+                self.asked_in_window += 1;
+                entry.asked(now);
+                asks.push(key);
+            }
+            if entry.forgotten_at() > now {
+                self.put(key, entry);
+            }
+        }
+    }
+
+    /// The one that has waited the longest, of the interface whose turn it is.
+    fn next_waiting(&mut self, purpose: Purpose) -> Option<NeighbourKey> {
+        let served = self.served.get_mut(purpose as usize)?;
+        let first_of = |interface: u32| (purpose, interface, Time::ZERO, FIRST_ADDRESS);
+        let of_purpose = |waiting: &&Waiting| waiting.0 == purpose;
+        let later = served.checked_add(1);
+        let later = later.and_then(|next| self.waiting.range(first_of(next)..).next());
+        let next = later
+            .filter(of_purpose)
+            .or_else(|| self.waiting.range(first_of(0)..).next().filter(of_purpose));
+        let &(_, interface, _, address) = next?;
+        *served = interface;
+        Some((interface, address))
+    }
+
     fn make_room(&mut self) -> bool {
-        let silent = self.entries.iter().filter(|(_, entry)| !entry.answers);
-        let Some(oldest) = silent.min_by_key(|(_, entry)| entry.reported).map(|(&key, _)| key)
-        else {
-            return false;
-        };
-        self.entries.remove(&oldest).is_some()
+        self.silent.first().copied().is_some_and(|(_, oldest)| self.take(oldest).is_some())
+    }
+
+    /// Removes an entry from everywhere.
+    fn take(&mut self, key: NeighbourKey) -> Option<Entry> {
+        let entry = self.entries.remove(&key)?;
+        self.looks.remove(&(entry.look_at, key));
+        self.silent.remove(&(entry.reported, key));
+        if let Some((purpose, since)) = entry.waits {
+            self.waiting.remove(&(purpose, key.0, since, key.1));
+        }
+        Some(entry)
+    }
+
+    /// Enters it everywhere that it belongs.
+    fn put(&mut self, key: NeighbourKey, entry: Entry) {
+        self.entries.insert(key, entry);
+        self.looks.insert((entry.look_at, key));
+        if !entry.answers {
+            self.silent.insert((entry.reported, key));
+        }
+        if let Some((purpose, since)) = entry.waits {
+            self.waiting.insert((purpose, key.0, since, key.1));
+        }
     }
 }
 
+/// Sorts before every other address.
+const FIRST_ADDRESS: IpAddr = IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED);
+
 impl Entry {
-    /// When the kernel is to be asked next; `None` when there is nothing to ask.
-    fn due(&self, state: Option<NeighbourState>) -> Option<Time> {
-        let interval = match state {
+    /// Takes the kernel's view in: whether it is to be asked for, and when it is looked at again unless forgotten.
+    fn look(&mut self, state: Option<NeighbourState>, now: Time) {
+        self.answers = state.is_some_and(NeighbourState::is_valid);
+        let due = self.due(state);
+        let forgotten = self.forgotten_at() <= now;
+        self.waits = due.filter(|&(_, due)| due <= now && !forgotten);
+        let again = if self.answers { LOOK_AGAIN_AFTER } else { ASK_INTERVAL };
+        let later = due.map(|(_, due)| due).filter(|&due| due > now).unwrap_or(Time::NEVER);
+        self.look_at = (now + again).min(later).min(self.forgotten_at());
+    }
+
+    fn asked(&mut self, now: Time) {
+        self.asked = Some(now);
+        self.waits = None;
+    }
+
+    fn may_be_asked_at(&self) -> Time {
+        self.asked.map_or(self.first_reported, |asked| asked + ASK_INTERVAL)
+    }
+
+    /// Not before it may be asked for again, so that forgetting does not undo the limit.
+    fn forgotten_at(&self) -> Time {
+        let unused = self.reported + if self.answers { FORGET_AFTER } else { FORGET_SILENT_AFTER };
+        self.asked.map_or(unused, |asked| unused.max(asked + ASK_INTERVAL))
+    }
+
+    /// What for and when the kernel is to be asked next; `None` when there is nothing to ask.
+    fn due(&self, state: Option<NeighbourState>) -> Option<(Purpose, Time)> {
+        match state {
             None | Some(NeighbourState::None | NeighbourState::Failed) => {
                 // A missing one is asked for again only when somebody still wants it.
                 if self.asked.is_some_and(|asked| asked >= self.reported) {
                     return None;
                 }
-                ASK_INTERVAL
+                let wanted = self.reported.since(self.first_reported) >= WANTED_AFTER;
+                let purpose = if wanted { Purpose::Wanted } else { Purpose::New };
+                Some((purpose, self.may_be_asked_at()))
             }
-            Some(NeighbourState::Stale) => REFRESH_INTERVAL,
+            Some(NeighbourState::Stale) => {
+                let due = self.asked.map_or(self.first_reported, |asked| asked + REFRESH_INTERVAL);
+                Some((Purpose::Confirm, due))
+            }
             // The kernel is at it, or there is nothing to do.
             Some(
                 NeighbourState::Incomplete
@@ -174,9 +306,30 @@ impl Entry {
                 | NeighbourState::Probe
                 | NeighbourState::NoArp
                 | NeighbourState::Permanent,
-            ) => return None,
-        };
-        Some(self.asked.map_or(self.reported, |asked| asked + interval))
+            ) => None,
+        }
+    }
+}
+
+/// Counts requests that the kernel did not take, and says when a line about them is due.
+#[derive(Debug)]
+pub struct FailedAsks {
+    untold: u64,
+    told_at: Option<Time>,
+}
+
+impl FailedAsks {
+    /// None so far.
+    pub const NONE: Self = Self { untold: 0, told_at: None };
+
+    /// Notes one; how many to tell of, when a line is due.
+    pub fn note(&mut self, now: Time) -> Option<u64> {
+        self.untold += 1;
+        if self.told_at.is_some_and(|told| now.since(told) < TELL_FAILURES_EVERY) {
+            return None;
+        }
+        self.told_at = Some(now);
+        Some(core::mem::take(&mut self.untold))
     }
 }
 

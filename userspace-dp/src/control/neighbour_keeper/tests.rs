@@ -110,17 +110,128 @@ fn a_full_table_gives_up_silent_neighbours_before_it_turns_one_away() {
 #[test]
 fn a_scan_of_a_whole_link_does_not_become_a_flood_of_requests() {
     let mut keeper = NeighbourKeeper::new(100_000);
-    for host in 0..50_000u32 {
-        keeper.used((1, IpAddr::from((0x0a00_0000 + host).to_be_bytes())), at(5));
+    for host in 0..50_000 {
+        keeper.used(scanned(host), at(5));
     }
     let (first, next) = poll(&mut keeper, at(5), None);
-    assert_eq!(first.len(), ASKS_PER_SECOND as usize);
-    assert_eq!(next, at(6));
-    let (second, _) = poll(&mut keeper, at(5) + Duration::from_millis(999), None);
+    assert_eq!(first.len(), ASKS_PER_WINDOW as usize);
+    assert_eq!(next, at(5) + WINDOW);
+    let (second, _) = poll(&mut keeper, at(5) + Duration::from_millis(99), None);
     assert_eq!(second, []);
-    let (third, _) = poll(&mut keeper, at(6), None);
-    assert_eq!(third.len(), ASKS_PER_SECOND as usize);
+    let (third, _) = poll(&mut keeper, at(5) + WINDOW, None);
+    assert_eq!(third.len(), ASKS_PER_WINDOW as usize);
     assert!(third.iter().all(|ask| !first.contains(ask)), "the others get their turn");
+}
+
+fn scanned(host: u32) -> NeighbourKey {
+    (2, IpAddr::from((0x0a00_0000 + host).to_be_bytes()))
+}
+
+#[test]
+fn during_a_scan_known_neighbours_are_confirmed_and_wanted_ones_are_asked_for_every_second() {
+    const GATEWAY: NeighbourKey = (3, IpAddr::V4(core::net::Ipv4Addr::new(192, 0, 2, 1)));
+    const WANTED: NeighbourKey = (2, IpAddr::V4(core::net::Ipv4Addr::new(10, 255, 0, 1)));
+    const OTHER_LINK: NeighbourKey = (4, IpAddr::V4(core::net::Ipv4Addr::new(10, 9, 0, 1)));
+    let state = |key| (key == GATEWAY).then_some(NeighbourState::Stale);
+    let mut keeper = NeighbourKeeper::new(16_384);
+    let (mut confirmed, mut wanted, mut other_link) = (vec![], vec![], vec![]);
+    let mut asked_for_scan = 0;
+    for millisecond in 0..60_000u64 {
+        let now = at(100) + Duration::from_millis(millisecond);
+        if millisecond % 5 == 0 {
+            for number in 0..4 {
+                keeper.used(scanned(millisecond as u32 / 5 * 4 + number), now);
+            }
+        }
+        // A worker tells of a missing one in each of its epochs, and of a used one in each of the longer ones.
+        if millisecond % 268 == 0 {
+            keeper.used(WANTED, now);
+        }
+        if millisecond % 8_590 == 0 {
+            keeper.used(GATEWAY, now);
+        }
+        if millisecond == 30_000 {
+            keeper.used(OTHER_LINK, now);
+        }
+        let mut asks = Vec::new();
+        keeper.poll(now, state, &mut asks);
+        for ask in asks {
+            match ask {
+                GATEWAY => confirmed.push(millisecond),
+                WANTED => wanted.push(millisecond),
+                OTHER_LINK => other_link.push(millisecond),
+                _ => asked_for_scan += 1,
+            }
+        }
+    }
+    assert_eq!(confirmed.len(), 4, "{confirmed:?}");
+    for (number, &millisecond) in confirmed.iter().enumerate() {
+        let due = number as u64 * 15_000;
+        assert!((due..due + 500).contains(&millisecond), "confirmed at {confirmed:?} ms");
+    }
+    assert!(wanted[0] < 1_000, "asked for at {wanted:?} ms");
+    for pair in wanted.windows(2) {
+        assert!((1_000..1_400).contains(&(pair[1] - pair[0])), "asked for at {wanted:?} ms");
+    }
+    assert!(wanted.len() >= 45, "{} times in a minute", wanted.len());
+    assert_eq!(other_link.len(), 1);
+    assert!(other_link[0] <= 30_100, "one window at most: {other_link:?} ms");
+    assert!(asked_for_scan > 60 * 400, "what is left is not wasted: {asked_for_scan}");
+}
+
+#[test]
+fn missing_neighbours_are_asked_for_in_the_order_of_reports_and_interfaces_take_turns() {
+    let mut keeper = NeighbourKeeper::new(1_000);
+    for host in 0..200 {
+        // Later reports have the lower addresses.
+        keeper.used(scanned(200 - host), at(5) + Duration::from_millis(u64::from(host)));
+    }
+    keeper.used((7, scanned(1).1), at(5) + Duration::from_millis(199));
+    let (asks, _) = poll(&mut keeper, at(6), None);
+    assert_eq!(asks.len(), ASKS_PER_WINDOW as usize);
+    assert_eq!(asks.iter().position(|ask| ask.0 == 7), Some(1));
+    let hosts: Vec<_> = asks.into_iter().filter(|ask| ask.0 == 2).collect();
+    assert_eq!(hosts, (0..hosts.len() as u32).map(|host| scanned(200 - host)).collect::<Vec<_>>());
+}
+
+#[test]
+fn many_known_neighbours_leave_room_to_look_for_missing_ones() {
+    let mut keeper = NeighbourKeeper::new(1_000);
+    for host in 0..300 {
+        keeper.used(scanned(host), at(5));
+    }
+    keeper.used(key(1), at(5));
+    let state = |asked| (asked != key(1)).then_some(NeighbourState::Stale);
+    let mut asks = Vec::new();
+    keeper.poll(at(5), state, &mut asks);
+    assert_eq!(asks.len(), ASKS_PER_WINDOW as usize);
+    assert!(asks.contains(&key(1)));
+}
+
+#[test]
+fn a_full_table_of_silent_neighbours_takes_each_new_one_in_and_keeps_those_that_answer() {
+    let mut keeper = NeighbourKeeper::new(64);
+    let state = |asked| (asked == key(1)).then_some(NeighbourState::Reachable);
+    keeper.used(key(1), at(5));
+    keeper.poll(at(5), state, &mut Vec::new());
+    for host in 0..10_000 {
+        assert_eq!(keeper.used(scanned(host), at(5)), Noted::Kept);
+        assert!(keeper.len() <= 64);
+        let sets = [keeper.looks.len(), keeper.silent.len() + 1];
+        assert_eq!(sets, [keeper.len(); 2], "each entry stands in each set once");
+    }
+    assert!(keeper.entries.contains_key(&key(1)));
+    assert!(keeper.entries.contains_key(&scanned(9_999)));
+    assert_eq!(keeper.refused(), 0);
+}
+
+#[test]
+fn failed_requests_become_one_line_in_a_while_that_says_how_many() {
+    let mut failed = FailedAsks::NONE;
+    let told: Vec<u64> = (0..60_000u64)
+        .filter_map(|number| failed.note(at(3) + Duration::from_millis(number)))
+        .collect();
+    assert_eq!(told, [1, 10_000, 10_000, 10_000, 10_000, 10_000]);
 }
 
 proptest! {
