@@ -40,14 +40,14 @@ pub struct Capacities {
     pub workers: u32,
     /// Local addresses, for each family.
     pub locals: u32,
-    /// Tunnel services.
+    /// Tunnel services, for both families together: room for one on each local address.
     pub services: u32,
     /// Blocked and allowed prefixes together, for each family.
     pub blocks: u32,
 }
 
 impl Default for Capacities {
-    /// About 2 MB in all.
+    /// About 3 MB in all.
     fn default() -> Self {
         Self {
             ports: 64,
@@ -55,8 +55,19 @@ impl Default for Capacities {
             slots: 1024,
             workers: 256,
             locals: 4096,
-            services: 256,
+            services: 2 * 4096,
             blocks: 65_536,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Capacities;
+
+    #[test]
+    fn every_local_address_of_both_families_may_have_a_tunnel_service() {
+        let Capacities { locals, services, .. } = Capacities::default();
+        assert!(services >= 2 * locals);
     }
 }

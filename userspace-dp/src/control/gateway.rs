@@ -27,6 +27,7 @@ use super::neighbour_keeper::{FailedAsks, NeighbourKeeper};
 use super::netlink::Changes;
 use super::observer::{DeviceView, Observer, ObserverParts, RouteView, View, unix_now};
 use super::peers::NameToResolve;
+use super::problems::{Matter, Problems};
 use super::resolver;
 use super::start::{self, Running};
 use super::{http, link_statistics, logging, reload, socket};
@@ -97,6 +98,7 @@ pub(crate) struct Gateway {
     /// Names of endpoints without an address.
     unresolved: BTreeSet<String>,
     routes_wanted: Receiver<Sender<Vec<RouteView>>>,
+    pub(super) problems: Problems,
 }
 
 impl Gateway {
@@ -143,6 +145,7 @@ impl Gateway {
             resolve_into,
             unresolved: BTreeSet::new(),
             routes_wanted,
+            problems: Problems::default(),
         };
         let names: Vec<_> = gateway.running.registry.names_to_resolve().collect();
         gateway.resolve(&names);
@@ -225,12 +228,20 @@ impl Gateway {
             let tables = self.running.mirror.tables();
             if self.running.maker.take_kernel(tables, changes, &self.loaded.config)? {
                 if changes.intersects(Changes::ADDRESSES | Changes::ROUTES) {
-                    self.running.steer(&self.loaded.config)?;
+                    self.steer();
                 }
                 self.publish();
             }
         }
         Ok(())
+    }
+
+    /// Tells the steering program our addresses. It keeps the old ones when it does not take the new ones; that is
+    /// tried again from time to time.
+    fn steer(&mut self) {
+        let refused = self.running.steer(&self.loaded.config).err();
+        let problem = refused.map(|error| format!("the steering program is out of date: {error:#}"));
+        self.problems.note(Matter::Steering, problem);
     }
 
     /// Publishes a snapshot of the present parts.
@@ -327,7 +338,8 @@ impl Gateway {
         let wanted: BTreeSet<String> =
             self.running.registry.names_to_resolve().map(|(_, name, _)| name).collect();
         let names = self.unresolved.intersection(&wanted);
-        names.map(|name| format!("the endpoint {name} does not resolve")).collect()
+        let names = names.map(|name| format!("the endpoint {name} does not resolve"));
+        names.chain(self.problems.lines()).collect()
     }
 
     /// How long a worker may be silent. Less than the steering program bears, so that both act within the same second.
@@ -357,6 +369,9 @@ impl Gateway {
 
     fn renew(&mut self) {
         self.running.publisher.collect();
+        if self.problems.has(Matter::Steering) {
+            self.steer();
+        }
         let (devices, exits) = (devices(&self.running), exits(&self.running));
         let problems = self.problems();
         self.observer.renew(|view| {

@@ -13,6 +13,7 @@ pub mod neighbour_keeper;
 pub mod netlink;
 pub mod observer;
 pub mod peers;
+pub mod problems;
 pub mod reload;
 pub mod resolver;
 pub mod routing;
@@ -24,5 +25,6 @@ pub mod start;
 #[cfg(test)]
 mod testing;
 pub mod tunnel;
+pub mod watch;
 
 pub use gateway::run;

@@ -34,7 +34,9 @@ pub struct SnapshotMaker {
     path_generation: u64,
     interfaces: Vec<Interface>,
     locals: LocalAddresses,
+    /// Broadcast addresses stand last.
     local_list: Vec<IpAddr>,
+    unicast_locals: usize,
     fib: Arc<Fib>,
     neighbours: Arc<Neighbours>,
     policy: Arc<Policy>,
@@ -84,6 +86,7 @@ impl SnapshotMaker {
             interfaces: Vec::new(),
             locals: LocalAddresses::default(),
             local_list: Vec::new(),
+            unicast_locals: 0,
             fib: Arc::new(Fib::empty()),
             neighbours: Arc::new(Neighbours::empty()),
             policy: Arc::new(Policy::deny_all()),
@@ -101,6 +104,11 @@ impl SnapshotMaker {
     /// The gateway's own addresses.
     pub fn local_addresses(&self) -> &[IpAddr] {
         &self.local_list
+    }
+
+    /// The same without broadcast addresses: where peers may reach the gateway.
+    pub fn unicast_addresses(&self) -> &[IpAddr] {
+        self.local_list.get(..self.unicast_locals).unwrap_or_default()
     }
 
     /// What the last compilation of routes met.
@@ -159,6 +167,7 @@ impl SnapshotMaker {
         });
         self.locals = LocalAddresses::new(v4.chain(broadcasts.clone()), v6);
         self.local_list = locals.addresses.iter().copied().collect();
+        self.unicast_locals = self.local_list.len();
         self.local_list.extend(broadcasts.map(IpAddr::V4));
     }
 

@@ -572,15 +572,18 @@ impl Running {
         Ok(())
     }
 
-    /// Tells the steering program our addresses and the tunnel service on each.
+    /// Tells the steering program our addresses and the tunnel service on each that is no broadcast address.
+    ///
+    /// # Errors
+    /// What the program does not take; what it had before remains.
     pub fn steer(&mut self, config: &config::Config) -> Result<()> {
         let locals = self.maker.local_addresses();
         self.steering.set_locals(locals).context("the gateway's addresses")?;
         let port = config.wireguard.as_ref().map(|wireguard| wireguard.listen_port);
-        let services: Vec<_> = port
-            .iter()
-            .flat_map(|&port| locals.iter().map(move |&address| ebpf::Service::udp(address, port)))
-            .collect();
+        let addresses = self.maker.unicast_addresses();
+        let on_each =
+            |&port| addresses.iter().map(move |&address| ebpf::Service::udp(address, port));
+        let services: Vec<_> = port.iter().flat_map(on_each).collect();
         self.steering.set_services(&services).context("the tunnel services")
     }
 }

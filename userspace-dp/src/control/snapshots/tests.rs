@@ -1,7 +1,9 @@
 //! What workers see after each kind of change.
 
 use super::*;
-use crate::control::netlink::{Neighbour, NeighbourState, Update};
+use crate::control::netlink::{
+    Neighbour, NeighbourState, Placement, Route, RouteKind, TABLE_LOCAL, Update,
+};
 use crate::control::testing::{found, load, tables};
 
 fn maker() -> SnapshotMaker {
@@ -110,4 +112,23 @@ fn without_a_tunnel_nothing_leads_to_one() {
         InterfaceKind::Unattached
     );
     assert_eq!((snapshot.tunnel.listen_port, snapshot.tunnel.peers.len()), (0, 0));
+}
+
+#[test]
+fn a_broadcast_address_is_ours_but_nothing_that_a_peer_can_reach_us_at() {
+    let (mut maker, config) = (maker(), load("").config);
+    let mut tables = tables();
+    let broadcast = Route {
+        table: TABLE_LOCAL,
+        destination: "192.0.2.255/32".parse().unwrap(),
+        kind: RouteKind::Broadcast,
+        ..tables.routes().find(|route| route.kind == RouteKind::Local).unwrap().clone()
+    };
+    let _ = tables.apply(Update::Route(broadcast, Placement::Append));
+    maker.take_kernel(&tables, everything(), &config).unwrap();
+    let all: Vec<String> = maker.local_addresses().iter().map(ToString::to_string).collect();
+    assert!(all.contains(&"192.0.2.255".to_owned()), "{all:?}");
+    let reachable: Vec<String> =
+        maker.unicast_addresses().iter().map(ToString::to_string).collect();
+    assert_eq!(reachable, ["192.0.2.1", "198.51.100.1"]);
 }
