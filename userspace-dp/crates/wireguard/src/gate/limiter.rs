@@ -191,6 +191,22 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_that_is_refused_leaves_the_source_its_burst() {
+        // Five claims a second in all, so that a source which regains one a second would still be waiting.
+        for proven_takes in [0, 4] {
+            let limiter = limiter(Rate::new(1, 8), Rate::new(10, 4), 64);
+            let (first, second) = (source("192.0.2.1"), source("192.0.2.2"));
+            for _ in 0..proven_takes {
+                assert_eq!(limiter.charge_proven(first, at(0)), Ok(()));
+            }
+            let passed = (0..8).filter(|_| limiter.charge_claimed(first, at(0))).count();
+            assert_eq!(passed, if proven_takes == 0 { 2 } else { 0 });
+            assert!((0..100).all(|_| !limiter.charge_claimed(second, at(0))));
+            assert!(limiter.charge_claimed(second, at(200)));
+        }
+    }
+
+    #[test]
     fn what_the_proven_took_is_not_there_for_claims() {
         let limiter = limiter(Rate::new(4, 8), Rate::new(1, 4), 64);
         let (peer, stranger) = (source("192.0.2.1"), source("192.0.2.2"));
