@@ -300,7 +300,7 @@ impl<P: Port> Body<P> {
         let mut told = false;
         for event in self.outbox.events.drain(..) {
             told = true;
-            if self.mailboxes.events.push(event).is_err() {
+            if !push_event(&mut self.mailboxes.events, event) {
                 counters.events_lost.bump();
             }
         }
@@ -323,5 +323,38 @@ impl<P: Port> Body<P> {
             + self.pool.census()
             + self.state.census()
             + Census::held(self.outbox.frames() as u64)
+    }
+}
+
+/// Whether the event fitted. Missing next hops leave a quarter of the ring to the others, so that a scan does not
+/// keep control from hearing which next hops are in use.
+fn push_event(ring: &mut Producer<ControlEvent>, event: ControlEvent) -> bool {
+    let left_to_others = match event {
+        ControlEvent::NeighbourMissing(..) => ring.buffer().capacity() / 4,
+        ControlEvent::NeighbourUsed(..) | ControlEvent::ApplicationMessage(_) => 0,
+    };
+    (left_to_others == 0 || ring.slots() > left_to_others) && ring.push(event).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::{IpAddr, Ipv4Addr};
+
+    use route::InterfaceId;
+
+    use super::*;
+
+    #[test]
+    fn missing_next_hops_do_not_take_the_whole_ring_from_those_in_use() {
+        let (mut ring, mut control) = rtrb::RingBuffer::new(64);
+        let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+        let missing = ControlEvent::NeighbourMissing(InterfaceId(1), address);
+        let used = ControlEvent::NeighbourUsed(InterfaceId(2), address);
+        assert_eq!((0..100).filter(|_| push_event(&mut ring, missing)).count(), 48);
+        assert_eq!((0..100).filter(|_| push_event(&mut ring, used)).count(), 16);
+        while control.pop().is_ok() {}
+        assert_eq!((0..100).filter(|_| push_event(&mut ring, used)).count(), 64, "all of it");
+        while control.pop().is_ok() {}
+        assert!(push_event(&mut ring, missing));
     }
 }
