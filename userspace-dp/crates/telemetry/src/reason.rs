@@ -128,7 +128,7 @@ reasons! {
     WgIndicesExhausted      "wg_indices_exhausted"          Detunnel  Shortage  "No unused receiver index was found.";
     WgHandshakeUnderWay     "wg_handshake_under_way"        Detunnel  Normal    "A handshake with this peer started less than five seconds ago.";
     WgHandshakeQueueFull    "wg_handshake_queue_full"       Detunnel  Shortage  "The queue to the handshake thread had no room.";
-    WgCookieDemanded        "wg_cookie_demanded"            Detunnel  Normal    "Under load a handshake message without a valid cookie is answered with a cookie reply and goes no further.";
+    WgCookieDemanded        "wg_cookie_demanded"            Detunnel  Normal    "A handshake message without a valid cookie, under load or when the rate of such messages is spent, is answered with a cookie reply and goes no further.";
     WgCounterBeyondLimit    "wg_counter_beyond_limit"       Detunnel  Hostile   "A counter beyond what a session may use.";
     WgUnknownSession        "wg_unknown_session"            Detunnel  Normal    "No session has this receiver index.";
     WgSessionExpired        "wg_session_expired"            Detunnel  Normal    "The session is older than 180 seconds.";

@@ -74,7 +74,7 @@ pub(super) static FAMILIES: &[Family] = &[
     family("ringwall_worker_replies", WORKER, Worker(|c| c.replies.read()), "Replies built by the gateway: ICMP errors and TCP resets."),
     family("ringwall_worker_replies_limited", WORKER, Worker(|c| c.replies_limited.read()), "Replies that were due but over the reply rate."),
     family("ringwall_worker_handshakes_admitted", WORKER, Worker(|c| c.handshakes_admitted.read()), "Handshake messages that passed the gate."),
-    family("ringwall_worker_cookie_replies", WORKER, Worker(|c| c.cookie_replies.read()), "Cookie replies sent under load."),
+    family("ringwall_worker_cookie_replies", WORKER, Worker(|c| c.cookie_replies.read()), "Cookie replies sent."),
     family("ringwall_worker_commands", WORKER, Worker(|c| c.commands.read()), "Commands carried out for other threads."),
     family("ringwall_worker_events_lost", WORKER, Worker(|c| c.events_lost.read()), "Events that the control ring had no room for."),
     family("ringwall_worker_seconds", &["worker", "state"], Own(MetricType::Counter, worker_seconds), "Time of the poll loop by what a turn found: `busy` or `idle`, sleep included."),
