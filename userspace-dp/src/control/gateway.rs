@@ -240,7 +240,8 @@ impl Gateway {
     /// tried again from time to time.
     fn steer(&mut self) {
         let refused = self.running.steer(&self.loaded.config).err();
-        let problem = refused.map(|error| format!("the steering program is out of date: {error:#}"));
+        let problem =
+            refused.map(|error| format!("the steering program is out of date: {error:#}"));
         self.problems.note(Matter::Steering, problem);
     }
 
@@ -371,6 +372,10 @@ impl Gateway {
         self.running.publisher.collect();
         if self.problems.has(Matter::Steering) {
             self.steer();
+        }
+        if self.problems.has(Matter::TunnelRoutes) {
+            // What is refused again remains the problem that it is.
+            let _ = reload::route_peers(self);
         }
         let (devices, exits) = (devices(&self.running), exits(&self.running));
         let problems = self.problems();

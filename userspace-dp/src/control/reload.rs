@@ -13,6 +13,7 @@ use tracing::warn;
 use super::gateway::Gateway;
 use super::netlink::Tables;
 use super::peers::{PeerRegistry, Transition};
+use super::problems::Matter;
 use super::snapshots::SnapshotMaker;
 use super::start::Running;
 use super::{logging, rules};
@@ -47,7 +48,6 @@ pub(super) fn reload(gateway: &mut Gateway, path: &Path) -> Result<String> {
     );
     // Peers and policy are in effect by now, so this is no refusal.
     if let Err(error) = route_peers(gateway) {
-        warn!("{error:#}");
         message += &format!("; {error:#}");
     }
     Ok(message)
@@ -114,13 +114,24 @@ fn take_rules(
     Ok(())
 }
 
-/// Makes the peers' networks routes to the tunnel, where the configuration says so.
-fn route_peers(gateway: &mut Gateway) -> Result<()> {
+/// Makes the peers' networks routes to the tunnel, where the configuration says so. What the kernel refuses is a
+/// problem until a later call succeeds.
+///
+/// # Errors
+/// What the kernel refused.
+pub(super) fn route_peers(gateway: &mut Gateway) -> Result<()> {
+    let outcome = order_routes(gateway);
+    let problem = outcome.as_ref().err().map(|error| format!("{error:#}"));
+    gateway.problems.note(Matter::TunnelRoutes, problem);
+    outcome
+}
+
+fn order_routes(gateway: &mut Gateway) -> Result<()> {
     let Running { registry, tunnel, kernel, .. } = &mut gateway.running;
     let routes = gateway.loaded.config.wireguard.as_ref().map(|wireguard| wireguard.routes);
     match (tunnel, routes) {
         (Some(tunnel), Some(TunnelRoutes::AllowedIps)) => {
-            tunnel.set_routes(registry.prefixes(), kernel).context("routes to the tunnel")
+            tunnel.set_routes(&registry.prefixes(), kernel).context("routes to the tunnel")
         }
         (Some(_), Some(TunnelRoutes::Off)) | (_, None) | (None, _) => Ok(()),
     }

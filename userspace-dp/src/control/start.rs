@@ -404,7 +404,7 @@ impl Assembly<'_> {
         if let (Some(tunnel), Some(wireguard)) = (&mut tunnel, &config.wireguard)
             && wireguard.routes == config::TunnelRoutes::AllowedIps
         {
-            tunnel.set_routes(registry.prefixes(), &mut kernel)?;
+            tunnel.set_routes(&registry.prefixes(), &mut kernel)?;
         }
         mirror.process().context("cannot read the kernel's tables")?;
         maker.take_peers(&registry);

@@ -20,6 +20,30 @@ pub struct TunnelDevice {
     routes: BTreeSet<IpNet>,
 }
 
+/// Who makes and removes routes: the kernel.
+pub trait RouteOrders {
+    /// Makes a route.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    fn put(&mut self, route: &DeviceRoute) -> Result<()>;
+    /// Removes a route.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    fn remove(&mut self, route: &DeviceRoute) -> Result<()>;
+}
+
+impl RouteOrders for Kernel {
+    fn put(&mut self, route: &DeviceRoute) -> Result<()> {
+        Ok(self.put_route(route)?)
+    }
+
+    fn remove(&mut self, route: &DeviceRoute) -> Result<()> {
+        Ok(self.remove_route(route)?)
+    }
+}
+
 /// What a tunnel adds to a packet over IPv6: outer headers, data header, tag.
 const OVERHEAD: u32 = 80;
 /// The least MTU of IPv6.
@@ -60,23 +84,104 @@ impl TunnelDevice {
         Self { ifindex, name: name.to_owned(), mtu, routes: BTreeSet::new() }
     }
 
-    /// Makes the allowed IPs of all peers routes to the device, by difference to what was.
-    pub fn set_routes(&mut self, wanted: BTreeSet<IpNet>, kernel: &mut Kernel) -> Result<()> {
-        for &destination in wanted.difference(&self.routes) {
-            kernel
-                .put_route(&self.route(destination))
-                .with_context(|| format!("the route to {destination} through {:?}", self.name))?;
+    /// Makes the allowed IPs of all peers routes to the device, by difference to what was. An order that is refused
+    /// holds no other up, and is given again at the next call.
+    ///
+    /// # Errors
+    /// The first refusal, and how many there were.
+    pub fn set_routes(
+        &mut self,
+        wanted: &BTreeSet<IpNet>,
+        orders: &mut impl RouteOrders,
+    ) -> Result<()> {
+        let mut refused = Vec::new();
+        let added: Vec<IpNet> = wanted.difference(&self.routes).copied().collect();
+        for destination in added {
+            match orders.put(&self.route(destination)) {
+                Ok(()) => drop(self.routes.insert(destination)),
+                Err(error) => refused.push((destination, error)),
+            }
         }
-        for &destination in self.routes.difference(&wanted) {
-            kernel
-                .remove_route(&self.route(destination))
-                .with_context(|| format!("the route to {destination} through {:?}", self.name))?;
+        let removed: Vec<IpNet> = self.routes.difference(wanted).copied().collect();
+        for destination in removed {
+            match orders.remove(&self.route(destination)) {
+                Ok(()) => drop(self.routes.remove(&destination)),
+                Err(error) => refused.push((destination, error)),
+            }
         }
-        self.routes = wanted;
-        Ok(())
+        let others = refused.len().saturating_sub(1);
+        let Some((destination, error)) = refused.into_iter().next() else { return Ok(()) };
+        let more = if others > 0 { format!(" (and {others} more)") } else { String::new() };
+        Err(error)
+            .with_context(|| format!("the route to {destination} through {:?}{more}", self.name))
     }
 
     fn route(&self, destination: IpNet) -> DeviceRoute {
         DeviceRoute { destination, interface: self.ifindex, metric: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A kernel's table that refuses what it is told to refuse.
+    #[derive(Default)]
+    struct Table {
+        routes: BTreeSet<IpNet>,
+        refuses: BTreeSet<IpNet>,
+    }
+
+    impl Table {
+        fn order(&self, route: &DeviceRoute) -> Result<IpNet> {
+            anyhow::ensure!(!self.refuses.contains(&route.destination), "refused");
+            Ok(route.destination)
+        }
+    }
+
+    impl RouteOrders for Table {
+        fn put(&mut self, route: &DeviceRoute) -> Result<()> {
+            let new = self.order(route)?;
+            assert!(self.routes.insert(new), "{new} was there");
+            Ok(())
+        }
+        fn remove(&mut self, route: &DeviceRoute) -> Result<()> {
+            let old = self.order(route)?;
+            assert!(self.routes.remove(&old), "{old} was not there");
+            Ok(())
+        }
+    }
+
+    fn networks(numbers: &[u8]) -> BTreeSet<IpNet> {
+        numbers.iter().map(|number| format!("10.{number}.0.0/16").parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_refused_route_holds_up_no_other_and_is_ordered_again() {
+        let mut device = TunnelDevice::without_routes(9, "ringwall0", 1420);
+        let mut table = Table { refuses: networks(&[1, 2]), ..Table::default() };
+        let error = device.set_routes(&networks(&[1, 2, 3]), &mut table).unwrap_err();
+        let said = format!("{error:#}");
+        assert!(said.contains("10.1.0.0/16") && said.contains("1 more"), "{said}");
+        assert_eq!(table.routes, networks(&[3]));
+        table.refuses = networks(&[2]);
+        assert!(device.set_routes(&networks(&[1, 2, 3]), &mut table).is_err());
+        assert_eq!(table.routes, networks(&[1, 3]));
+        table.refuses.clear();
+        device.set_routes(&networks(&[1, 2, 3]), &mut table).unwrap();
+        assert_eq!(table.routes, networks(&[1, 2, 3]));
+    }
+
+    #[test]
+    fn what_cannot_be_added_does_not_keep_what_must_go() {
+        let mut device = TunnelDevice::without_routes(9, "ringwall0", 1420);
+        let mut table = Table::default();
+        device.set_routes(&networks(&[1, 2]), &mut table).unwrap();
+        table.refuses = networks(&[2, 3]);
+        assert!(device.set_routes(&networks(&[3]), &mut table).is_err());
+        assert_eq!(table.routes, networks(&[2]), "2 could not be removed, 1 could");
+        table.refuses.clear();
+        device.set_routes(&networks(&[3]), &mut table).unwrap();
+        assert_eq!(table.routes, networks(&[3]));
     }
 }
