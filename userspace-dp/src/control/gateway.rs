@@ -30,12 +30,11 @@ use super::peers::NameToResolve;
 use super::problems::{Matter, Problems};
 use super::resolver;
 use super::start::{self, Running};
+use super::watch::{WATCH_EVERY, Watch};
 use super::{http, link_statistics, logging, reload, socket};
 use crate::api;
 use crate::runtime::privileges::{CONTROL, Privileges};
 
-/// How often heartbeats are looked at.
-const WATCH_EVERY: Duration = Duration::from_millis(50);
 /// How often the view's counters are renewed and retired snapshots freed.
 const RENEW_EVERY: Duration = Duration::from_millis(500);
 /// How long changes of the kernel's tables are gathered before a snapshot is made of them.
@@ -90,7 +89,7 @@ pub(crate) struct Gateway {
     /// Changes of the kernel's tables that no snapshot shows so far, and since when.
     gathered: Changes,
     gathering_since: Option<Time>,
-    watched_at: Time,
+    watch: Watch,
     renewed_at: Time,
     keep_at: Time,
     resolved: Receiver<resolver::Resolved>,
@@ -138,7 +137,7 @@ impl Gateway {
             failed_asks: FailedAsks::NONE,
             gathered: Changes::NONE,
             gathering_since: None,
-            watched_at: Time::ZERO,
+            watch: Watch::new(Monotonic.now()),
             renewed_at: Time::ZERO,
             keep_at: Time::ZERO,
             resolved,
@@ -198,9 +197,9 @@ impl Gateway {
             let _ = reply.send(self.running.maker.routes());
         }
         self.keep_neighbours(now);
-        if now.since(self.watched_at) >= WATCH_EVERY {
-            self.watched_at = now;
-            self.watch(now)?;
+        if self.watch.is_due(now) {
+            self.watch.look(now);
+            self.judge(now)?;
         }
         if now.since(self.renewed_at) >= RENEW_EVERY {
             self.renewed_at = now;
@@ -349,13 +348,13 @@ impl Gateway {
     }
 
     /// Makes sure that every thread lives.
-    fn watch(&self, now: Time) -> Result<()> {
+    fn judge(&self, now: Time) -> Result<()> {
         let patience = self.patience();
         for (number, worker) in self.running.workers.iter().enumerate() {
             if worker.thread.is_finished() {
                 bail!("worker {number} has died");
             }
-            let silent = now.since(worker.shared.last_beat());
+            let silent = self.watch.silence(worker.shared.last_beat(), now);
             if silent >= patience {
                 bail!("worker {number} has been silent for {} ms", silent.as_millis());
             }
