@@ -4,7 +4,6 @@
 //! neighbours alive, watches the heartbeats, reloads on SIGHUP and ends on SIGTERM or when something that must live
 //! has died. It never touches a packet.
 
-use std::collections::BTreeSet;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -28,7 +27,7 @@ use super::netlink::Changes;
 use super::observer::{DeviceView, Observer, ObserverParts, RouteView, View, unix_now};
 use super::peers::NameToResolve;
 use super::problems::{Matter, Problems};
-use super::resolver;
+use super::resolver::Resolver;
 use super::start::{self, Running};
 use super::watch::{WATCH_EVERY, Watch};
 use super::{http, link_statistics, logging, reload, socket};
@@ -92,10 +91,7 @@ pub(crate) struct Gateway {
     watch: Watch,
     renewed_at: Time,
     keep_at: Time,
-    resolved: Receiver<resolver::Resolved>,
-    resolve_into: Sender<resolver::Resolved>,
-    /// Names of endpoints without an address.
-    unresolved: BTreeSet<String>,
+    resolver: Resolver,
     routes_wanted: Receiver<Sender<Vec<RouteView>>>,
     pub(super) problems: Problems,
 }
@@ -103,7 +99,7 @@ pub(crate) struct Gateway {
 impl Gateway {
     fn new(path: &Path, loaded: config::Loaded, mut running: Running) -> Result<Self> {
         let loaded = Arc::new(loaded);
-        let (resolve_into, resolved) = channel();
+        let resolver = Resolver::new(Privileges::of(&loaded.config.security));
         let (routes, routes_wanted) = channel();
         let view = View {
             loaded: Arc::clone(&loaded),
@@ -128,7 +124,7 @@ impl Gateway {
             view,
         }));
         let keeper = NeighbourKeeper::new(loaded.config.limits.neighbours as usize);
-        let gateway = Self {
+        let mut gateway = Self {
             path: path.to_owned(),
             loaded,
             running,
@@ -140,9 +136,7 @@ impl Gateway {
             watch: Watch::new(Monotonic.now()),
             renewed_at: Time::ZERO,
             keep_at: Time::ZERO,
-            resolved,
-            resolve_into,
-            unresolved: BTreeSet::new(),
+            resolver,
             routes_wanted,
             problems: Problems::default(),
         };
@@ -299,45 +293,22 @@ impl Gateway {
     }
 
     /// Asks for the addresses of endpoints that are names, away from this thread.
-    pub(super) fn resolve(&self, names: &[NameToResolve]) {
-        let privileges = Privileges::of(&self.loaded.config.security);
-        resolver::resolve(names.to_vec(), privileges, &self.resolve_into);
+    pub(super) fn resolve(&mut self, names: &[NameToResolve]) {
+        self.resolver.resolve(self.running.registry.names_to_resolve(), names);
     }
 
     fn take_resolved(&mut self) {
-        while let Ok(resolver::Resolved { peer, name, address }) = self.resolved.try_recv() {
-            // The peer may have gone or got another endpoint since.
-            if !self
-                .running
-                .registry
-                .names_to_resolve()
-                .any(|(known, wanted, _)| (known, &wanted) == (peer, &name))
-            {
-                continue;
-            }
-            match address {
-                Some(address) => {
-                    info!(%name, %address, "resolved");
-                    self.unresolved.remove(&name);
-                    if let Some(client) = &self.running.client {
-                        // The thread's death is noticed by the watch.
-                        let _ = client.set_endpoint(peer, Endpoint::configured(address));
-                    }
-                }
-                None => {
-                    if self.unresolved.insert(name.clone()) {
-                        warn!(%name, "the endpoint's name does not resolve; it is tried again");
-                    }
-                }
+        for (peer, address) in self.resolver.take() {
+            if let Some(client) = &self.running.client {
+                // The thread's death is noticed by the watch.
+                let _ = client.offer_endpoint(peer, Endpoint::configured(address));
             }
         }
     }
 
     /// What does not work and will not show elsewhere, one line each.
-    fn problems(&self) -> Vec<String> {
-        let wanted: BTreeSet<String> =
-            self.running.registry.names_to_resolve().map(|(_, name, _)| name).collect();
-        let names = self.unresolved.intersection(&wanted);
+    fn problem_lines(&self) -> Vec<String> {
+        let names = self.resolver.unresolved();
         let names = names.map(|name| format!("the endpoint {name} does not resolve"));
         names.chain(self.problems.lines()).collect()
     }
@@ -377,7 +348,7 @@ impl Gateway {
             let _ = reload::route_peers(self);
         }
         let (devices, exits) = (devices(&self.running), exits(&self.running));
-        let problems = self.problems();
+        let problems = self.problem_lines();
         self.observer.renew(|view| {
             view.devices = devices;
             view.exits = exits;

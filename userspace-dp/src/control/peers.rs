@@ -213,8 +213,12 @@ fn update(known: &KnownPeer, wanted: &config::Peer, client: &HandshakeClient) ->
     if old.persistent_keepalive != wanted.persistent_keepalive {
         client.set_keepalive(handle, keepalive(wanted))?;
     }
-    if let (true, Some(endpoint)) = (old.endpoint != wanted.endpoint, address(wanted)) {
-        client.set_endpoint(handle, endpoint)?;
+    if old.endpoint != wanted.endpoint {
+        match (address(wanted), name(handle, wanted)) {
+            (Some(endpoint), _) => client.set_endpoint(handle, endpoint)?,
+            (None, Some(_)) => client.expect_endpoint(handle)?,
+            (None, None) => {}
+        }
     }
     Ok(())
 }

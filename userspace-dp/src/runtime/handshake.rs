@@ -65,6 +65,8 @@ enum Request {
     SetPreshared(PeerHandle, Option<PresharedKey>),
     SetKeepalive(PeerHandle, Option<Duration>),
     SetEndpoint(PeerHandle, Endpoint),
+    ExpectEndpoint(PeerHandle),
+    OfferEndpoint(PeerHandle, Endpoint),
     Statistics(Sender<HandshakeStatistics>),
 }
 
@@ -106,6 +108,16 @@ impl HandshakeClient {
         self.tell(Request::SetEndpoint(peer, endpoint))
     }
 
+    /// Says that an offer of where the peer is will follow, and counts for more than where it is now.
+    pub fn expect_endpoint(&self, peer: PeerHandle) -> Result<(), Ended> {
+        self.tell(Request::ExpectEndpoint(peer))
+    }
+
+    /// Says where the peer may be found, unless an endpoint has been set since, or learned from the peer itself.
+    pub fn offer_endpoint(&self, peer: PeerHandle, endpoint: Endpoint) -> Result<(), Ended> {
+        self.tell(Request::OfferEndpoint(peer, endpoint))
+    }
+
     /// What the engine did so far.
     pub fn statistics(&self) -> Result<HandshakeStatistics, Ended> {
         self.ask(Request::Statistics)
@@ -133,6 +145,8 @@ pub struct HandshakeThread {
     backlog: Vec<VecDeque<PeerCommand>>,
     /// By place of the peer.
     settings: Vec<Option<(PeerHandle, PeerSettings)>>,
+    /// By place of the peer: whether an offered endpoint is taken.
+    awaits_endpoint: Vec<bool>,
     requests: Receiver<Request>,
     sleeper: Sleeper,
     counters: Arc<WorkerCounters>,
@@ -173,6 +187,7 @@ impl HandshakeThread {
             workers: parts.workers,
             backlog,
             settings: (0..parts.places).map(|_| None).collect(),
+            awaits_endpoint: vec![false; parts.places],
             requests: receiver,
             sleeper: parts.sleeper,
             counters: parts.counters,
@@ -240,6 +255,12 @@ impl HandshakeThread {
                 Request::SetEndpoint(peer, endpoint) => {
                     self.set_endpoint(peer, endpoint, now, wall)
                 }
+                Request::ExpectEndpoint(peer) => self.await_endpoint(peer, true),
+                Request::OfferEndpoint(peer, endpoint) => {
+                    if self.awaits_endpoint.get(peer.index() as usize) == Some(&true) {
+                        self.set_endpoint(peer, endpoint, now, wall);
+                    }
+                }
                 Request::Statistics(reply) => drop(reply.send(self.engine.statistics())),
             }
         }
@@ -251,6 +272,7 @@ impl HandshakeThread {
         if let Some(place) = self.settings.get_mut(peer.index() as usize) {
             *place = Some((peer, new.settings));
         }
+        self.await_endpoint(peer, new.settings.endpoint.is_none());
         self.owners.release(peer.index());
         self.call_if_persistent(peer, now, wall);
         Ok(peer)
@@ -297,9 +319,18 @@ impl HandshakeThread {
     fn set_endpoint(&mut self, peer: PeerHandle, endpoint: Endpoint, now: Time, wall: Tai64N) {
         let Some(settings) = self.settings_mut(peer) else { return };
         settings.endpoint = Some(endpoint);
+        self.await_endpoint(peer, false);
         match self.engine.owner(peer) {
             Some(owner) => self.command(owner, PeerCommand::SetEndpoint(peer, endpoint)),
             None => self.call_if_persistent(peer, now, wall),
+        }
+    }
+
+    /// Notes whether an offered endpoint will be taken.
+    fn await_endpoint(&mut self, peer: PeerHandle, awaits: bool) {
+        let known = self.settings_of(peer).is_some();
+        if let (true, Some(place)) = (known, self.awaits_endpoint.get_mut(peer.index() as usize)) {
+            *place = awaits;
         }
     }
 
@@ -332,12 +363,14 @@ impl HandshakeThread {
         match outcome {
             Outcome::Accepted { peer, owner, keypair, response, endpoint } => {
                 self.adopt(peer, owner, Some(endpoint));
+                self.await_endpoint(peer, false);
                 // The keys go first: the peer may use them as soon as it has the response.
                 self.command(owner, PeerCommand::Install { peer, keypair, endpoint });
                 self.command(owner, PeerCommand::SendTo(endpoint, Datagram::new(&response)));
             }
             Outcome::Completed { peer, owner, keypair, endpoint } => {
                 self.adopt(peer, owner, Some(endpoint));
+                self.await_endpoint(peer, false);
                 self.command(owner, PeerCommand::Install { peer, keypair, endpoint });
             }
             Outcome::CookieKept { .. } => {}

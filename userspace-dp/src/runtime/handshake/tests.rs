@@ -197,6 +197,40 @@ fn a_peer_with_a_keepalive_is_called_as_soon_as_its_address_is_known() {
 }
 
 #[test]
+fn an_offered_endpoint_is_taken_by_a_peer_without_one_and_not_by_one_that_was_heard() {
+    let mut scene = handshakes(1, 4, 64);
+    let mut remote = Remote::new(1, &scene.public);
+    let settings = PeerSettings { endpoint: None, keepalive: Some(Duration::from_secs(25)) };
+    let new = NewPeer { public: remote.public, preshared: None, settings };
+    let peer = scene.thread.add(new, START, wall(START)).unwrap();
+    let found = Endpoint::configured(remote.address);
+    let offer = |scene: &mut Scene, peer| {
+        scene.client.offer_endpoint(peer, found).unwrap();
+        turn(scene, START);
+        kinds(scene, 0)
+    };
+    assert_eq!(offer(&mut scene, PeerHandle::new(peer.index(), u32::MAX)), []);
+    assert_eq!(offer(&mut scene, peer), [Told::Adopt, Told::SendToPeer]);
+    assert_eq!(offer(&mut scene, peer), [], "it has one");
+    // Something new was configured, but the peer is heard before the answer is there.
+    scene.client.expect_endpoint(peer).unwrap();
+    turn(&mut scene, START);
+    let later = START + Duration::from_secs(1);
+    let (call, address) = (remote.call(later), remote.address);
+    scene.hand_in(0, &call, address, later);
+    turn(&mut scene, later);
+    assert_eq!(kinds(&mut scene, 0), [Told::Install, Told::SendTo]);
+    scene.client.offer_endpoint(peer, Endpoint::configured(address)).unwrap();
+    turn(&mut scene, later);
+    assert_eq!(kinds(&mut scene, 0), [], "where it was heard counts");
+    // And the other way round the answer counts.
+    scene.client.expect_endpoint(peer).unwrap();
+    scene.client.offer_endpoint(peer, Endpoint::configured(address)).unwrap();
+    turn(&mut scene, later);
+    assert_eq!(kinds(&mut scene, 0), [Told::SetEndpoint]);
+}
+
+#[test]
 fn a_sleeping_worker_is_woken_for_a_command_and_not_without_one() {
     let mut scene = handshakes(2, 4, 64);
     let mut remote = Remote::new(1, &scene.public);
