@@ -376,12 +376,16 @@ impl World {
                 })?;
                 let gateway =
                     SocketAddr::new(parsed.addresses.source(), parsed.transport.ports()?.0);
-                Some((peer, gateway, frame.get(parsed.payload_range())?))
+                let whole = datagram_is_whole(&frame, &parsed);
+                Some((peer, gateway, frame.get(parsed.payload_range())?, whole))
             });
-            let Some((peer, gateway, message)) = found else {
+            let Some((peer, gateway, message, whole)) = found else {
                 others.push(frame);
                 continue;
             };
+            if !whole {
+                continue;
+            }
             let now = self.now();
             let answers = self.peers[peer].client.receive(gateway, message, now);
             let queue = self.queue_of(peer);
@@ -480,4 +484,19 @@ impl World {
         let held: u64 = self.members.iter().map(|member| member.body.census().held).sum();
         assert_eq!(held, 0, "nothing waits any more");
     }
+}
+
+/// Whether a peer's own stack would accept the datagram. Over IPv6 the UDP checksum is all that covers the addresses,
+/// and a client that took a damaged one would send to where no gateway is.
+fn datagram_is_whole(frame: &[u8], parsed: &wire::Parsed) -> bool {
+    const CHECKSUM: core::ops::Range<usize> = 6..8;
+    if matches!(parsed.addresses, wire::Addresses::V4 { .. }) {
+        return true;
+    }
+    let mut segment = frame[parsed.l4()..parsed.end()].to_vec();
+    let found = segment[CHECKSUM].to_vec();
+    segment[CHECKSUM].fill(0);
+    let sum =
+        wire::checksum::of_segment(&parsed.addresses, wire::protocol::UDP, &segment).to_be_bytes();
+    found == sum
 }
