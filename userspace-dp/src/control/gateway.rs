@@ -26,7 +26,7 @@ use super::neighbour_keeper::{FailedAsks, NeighbourKeeper};
 use super::netlink::Changes;
 use super::observer::{DeviceView, Observer, ObserverParts, RouteView, View, unix_now};
 use super::peers::NameToResolve;
-use super::problems::{Matter, Problems};
+use super::problems::{self, Matter, Problems};
 use super::resolver::Resolver;
 use super::start::{self, Running};
 use super::watch::{WATCH_EVERY, Watch};
@@ -36,6 +36,8 @@ use crate::runtime::privileges::{CONTROL, Privileges};
 
 /// How often the view's counters are renewed and retired snapshots freed.
 const RENEW_EVERY: Duration = Duration::from_millis(500);
+/// How often it is looked for what the kernel routes by and workers do not.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How long changes of the kernel's tables are gathered before a snapshot is made of them.
 const GATHER: Duration = Duration::from_millis(5);
 /// Events of one worker taken in one turn, so that a flood of them leaves time for everything else.
@@ -94,6 +96,9 @@ pub(crate) struct Gateway {
     resolver: Resolver,
     routes_wanted: Receiver<Sender<Vec<RouteView>>>,
     pub(super) problems: Problems,
+    looked_at: Time,
+    /// Neighbours turned away by then.
+    refused_before: u64,
 }
 
 impl Gateway {
@@ -139,6 +144,8 @@ impl Gateway {
             resolver,
             routes_wanted,
             problems: Problems::default(),
+            looked_at: Time::ZERO,
+            refused_before: 0,
         };
         let names: Vec<_> = gateway.running.registry.names_to_resolve().collect();
         gateway.resolve(&names);
@@ -197,6 +204,7 @@ impl Gateway {
         }
         if now.since(self.renewed_at) >= RENEW_EVERY {
             self.renewed_at = now;
+            self.look_for_problems(now);
             self.renew();
         }
         Ok(())
@@ -338,8 +346,8 @@ impl Gateway {
         Ok(())
     }
 
-    fn renew(&mut self) {
-        self.running.publisher.collect();
+    /// Tries again what was refused, and looks for what the gateway cannot serve.
+    fn look_for_problems(&mut self, now: Time) {
         if self.problems.has(Matter::Steering) {
             self.steer();
         }
@@ -347,6 +355,26 @@ impl Gateway {
             // What is refused again remains the problem that it is.
             let _ = reload::route_peers(self);
         }
+        let left_out = problems::of_routes(self.running.maker.routes_report());
+        self.problems.note(Matter::UnsupportedRoutes, left_out);
+        if now.since(self.looked_at) < LOOK_EVERY {
+            return;
+        }
+        self.looked_at = now;
+        let refused = self.keeper.refused();
+        let turned_away = problems::of_neighbours(self.refused_before, refused);
+        self.problems.note(Matter::Neighbours, turned_away);
+        self.refused_before = refused;
+        let rules = self.running.mirror.routing_rules();
+        let ignored = rules.map_or_else(
+            |error| Some(format!("routing rules cannot be read: {error}")),
+            problems::of_routing_rules,
+        );
+        self.problems.note(Matter::RoutingRules, ignored);
+    }
+
+    fn renew(&mut self) {
+        self.running.publisher.collect();
         let (devices, exits) = (devices(&self.running), exits(&self.running));
         let problems = self.problem_lines();
         self.observer.renew(|view| {

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use tracing::{info, warn};
 
+use super::routing::Report;
+
 /// What a problem is about; each has one line at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Matter {
@@ -69,9 +71,40 @@ impl Problems {
     }
 }
 
+/// What `rules` routing rules beside the kernel's own mean.
+pub fn of_routing_rules(rules: usize) -> Option<String> {
+    let what = "are not followed: routes are looked up by destination, in the main table";
+    (rules > 0).then(|| format!("{rules} routing rules (`ip rule`) {what}"))
+}
+
+/// What the compilation of routes left out.
+pub fn of_routes(report: Report) -> Option<String> {
+    let what = "are not followed: by source prefix, by type of service, or of an unknown kind";
+    (report.unsupported > 0).then(|| format!("{} routes {what}", report.unsupported))
+}
+
+/// What it means that the number of next hops turned away was `before` at the last look and is `now`.
+pub fn of_neighbours(before: u64, now: u64) -> Option<String> {
+    let what = "have been turned away since the start: limits.neighbours is too small";
+    (now > before).then(|| format!("{now} reports of next hops {what}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_workers_do_not_follow_is_told_and_what_they_do_is_not() {
+        assert_eq!(
+            (of_routing_rules(0), of_neighbours(0, 0), of_neighbours(7, 7)),
+            (None, None, None)
+        );
+        assert!(of_routing_rules(2).unwrap().starts_with("2 routing rules"));
+        assert!(of_neighbours(3, 7).unwrap().starts_with("7 reports"));
+        let followed = Report { prefixes: 9, unattached: 2, down: 1, unsupported: 0 };
+        assert_eq!(of_routes(followed), None);
+        assert!(of_routes(Report { unsupported: 3, ..followed }).unwrap().starts_with("3 routes"));
+    }
 
     #[test]
     fn a_problem_begins_once_lasts_with_its_latest_words_and_ends_once() {
