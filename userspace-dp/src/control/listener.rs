@@ -175,9 +175,10 @@ impl Drop for Server {
             present.ended = true;
             present.connection.take()
         };
-        // Who waits on either of them, in the kernel, is told that there is nothing more to come.
-        for socket in cut.iter().chain([&self.listening]) {
-            let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
+        // Who waits for input on either of them is told that there is none. An answer under way may still go out.
+        let _ = rustix::net::shutdown(&self.listening, rustix::net::Shutdown::Both);
+        if let Some(connection) = &cut {
+            let _ = rustix::net::shutdown(connection, rustix::net::Shutdown::Read);
         }
         if let Address::Unix(path) = &self.address {
             let _ = std::fs::remove_file(path);
@@ -186,6 +187,9 @@ impl Drop for Server {
         let deadline = Instant::now() + END_WITHIN;
         while !thread.is_finished() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
+        }
+        if let Some(connection) = cut.filter(|_| !thread.is_finished()) {
+            let _ = rustix::net::shutdown(connection, rustix::net::Shutdown::Both);
         }
         // One that still works on its answer goes with the process.
         if thread.is_finished() {

@@ -162,3 +162,26 @@ fn a_server_ends_though_its_handler_does_not() {
     assert!(!path.exists());
     drop(release);
 }
+
+#[test]
+fn an_answer_under_way_still_goes_out_when_the_server_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let (begin, begun) = std::sync::mpsc::channel();
+    let listener = Listener::unix(&path).unwrap();
+    let server = Server::start("test", listener, Privileges::Retain, move |mut connection| {
+        begin.send(()).unwrap();
+        connection.allow(Duration::from_secs(60));
+        // Returns when the server ends: the client says nothing.
+        let _ = connection.read(&mut [0]);
+        let _ = connection.write_all(b"last words");
+        connection.finish();
+    })
+    .unwrap();
+    let mut client = UnixStream::connect(&path).unwrap();
+    begun.recv().unwrap();
+    end(server);
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "last words");
+}
