@@ -20,7 +20,7 @@ use crate::packet::{Outgoing, Verdict};
 use crate::snapshot::Snapshot;
 
 /// Packets that may wait for one next hop. A host answers within milliseconds; senders repeat what was lost.
-pub(crate) const PARKED_PER_NEXT_HOP: usize = 16;
+pub(crate) const PARKED_PER_NEXT_HOP: usize = 64;
 
 /// What packets wait for: the interface that they leave by, and the next hop there.
 pub(crate) type Awaited = (InterfaceId, IpAddr);
