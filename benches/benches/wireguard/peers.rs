@@ -19,36 +19,41 @@ pub const SECRETS: [[u8; 32]; 2] = [[0x11; 32], [0x22; 32]];
 const ANY: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
 
 /// The cipher alone, in place, with a prepared key.
-pub fn ring_seal(set: &Set) -> Contender<'_> {
-    let key = ring_key();
-    let (mut counter, frames) = (0u64, RefCell::new(frames()));
-    Contender::new("ring", move || {
-        let prepare = || fill(&mut frames.borrow_mut(), set);
-        sample(prepare, |()| seal(&key, &mut counter, &mut frames.borrow_mut(), set))
-    })
+pub struct BareCipher {
+    key: LessSafeKey,
+    sealed: u64,
+    opened: u64,
 }
 
-/// The cipher alone, in place, with a prepared key.
-pub fn ring_open(set: &Set) -> Contender<'_> {
-    let key = ring_key();
-    let (mut sealed, mut opened, frames) = (0u64, 0u64, RefCell::new(frames()));
-    Contender::new("ring", move || {
-        let prepare = || {
-            fill(&mut frames.borrow_mut(), set);
-            seal(&key, &mut sealed, &mut frames.borrow_mut(), set);
-        };
-        sample(prepare, |()| {
-            for (frame, inner) in frames.borrow_mut().iter_mut().zip(&set.inner) {
-                let buffer = &mut frame[INNER..INNER + inner.len() + 16];
-                key.open_in_place(nonce(opened), Aad::empty(), buffer).expect("what was sealed");
-                opened += 1;
-            }
-        })
-    })
-}
+impl BareCipher {
+    pub fn new() -> Self {
+        let key = UnboundKey::new(&CHACHA20_POLY1305, &[7; 32]).expect("32 bytes");
+        Self { key: LessSafeKey::new(key), sealed: 0, opened: 0 }
+    }
 
-fn ring_key() -> LessSafeKey {
-    LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, &[7; 32]).expect("32 bytes"))
+    /// Seals the packets of `set` in their frames.
+    pub fn seal(&mut self, frames: &mut [[u8; FRAME]], set: &Set) {
+        for (frame, inner) in frames.iter_mut().zip(&set.inner) {
+            let (payload, rest) = frame[INNER..].split_at_mut(inner.len());
+            let tag = self
+                .key
+                .seal_in_place_separate_tag(nonce(self.sealed), Aad::empty(), payload)
+                .expect("a short payload");
+            rest[..16].copy_from_slice(tag.as_ref());
+            self.sealed += 1;
+        }
+    }
+
+    /// Opens what was sealed, in the same order.
+    pub fn open(&mut self, frames: &mut [[u8; FRAME]], set: &Set) {
+        for (frame, inner) in frames.iter_mut().zip(&set.inner) {
+            let buffer = &mut frame[INNER..INNER + inner.len() + 16];
+            self.key
+                .open_in_place(nonce(self.opened), Aad::empty(), buffer)
+                .expect("what was sealed");
+            self.opened += 1;
+        }
+    }
 }
 
 fn nonce(counter: u64) -> Nonce {
@@ -57,20 +62,30 @@ fn nonce(counter: u64) -> Nonce {
     Nonce::assume_unique_for_key(nonce)
 }
 
+/// The floor of encapsulating.
+pub fn ring_seal(set: &Set) -> Contender<'_> {
+    let (mut cipher, frames) = (BareCipher::new(), RefCell::new(frames()));
+    Contender::new("ring", move || {
+        let prepare = || fill(&mut frames.borrow_mut(), set);
+        sample(prepare, |()| cipher.seal(&mut frames.borrow_mut(), set))
+    })
+}
+
+/// The floor of decapsulating.
+pub fn ring_open(set: &Set) -> Contender<'_> {
+    let (cipher, frames) = (RefCell::new(BareCipher::new()), RefCell::new(frames()));
+    Contender::new("ring", move || {
+        let prepare = || {
+            fill(&mut frames.borrow_mut(), set);
+            cipher.borrow_mut().seal(&mut frames.borrow_mut(), set);
+        };
+        sample(prepare, |()| cipher.borrow_mut().open(&mut frames.borrow_mut(), set))
+    })
+}
+
 fn fill(frames: &mut [[u8; FRAME]], set: &Set) {
     for (frame, inner) in frames.iter_mut().zip(&set.inner) {
         frame[INNER..INNER + inner.len()].copy_from_slice(inner);
-    }
-}
-
-fn seal(key: &LessSafeKey, counter: &mut u64, frames: &mut [[u8; FRAME]], set: &Set) {
-    for (frame, inner) in frames.iter_mut().zip(&set.inner) {
-        let (payload, rest) = frame[INNER..].split_at_mut(inner.len());
-        let tag = key
-            .seal_in_place_separate_tag(nonce(*counter), Aad::empty(), payload)
-            .expect("a short payload");
-        rest[..16].copy_from_slice(tag.as_ref());
-        *counter += 1;
     }
 }
 
