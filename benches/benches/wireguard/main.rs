@@ -27,7 +27,7 @@ mod packets;
 mod peers;
 mod pipeline;
 
-use ringwall_benches::report::{Contender, Family, Unit};
+use ringwall_benches::report::{Family, Unit};
 
 use self::packets::Set;
 use self::pipeline::Way;
