@@ -197,6 +197,7 @@ impl Sessions {
             session.renew_on_receive = Time::NEVER;
         }
         let peer = &mut self.peers[index as usize];
+        peer.received_packets += summary.packets;
         peer.received_bytes += summary.bytes;
         if let Some(deadline) = peer.note_received(summary.bytes > 0, now) {
             self.wheel.no_later_than(index, deadline);
@@ -212,7 +213,7 @@ impl Sessions {
 
 /// The authenticated packets of a run.
 struct Summary {
-    packets: usize,
+    packets: u64,
     bytes: u64,
     /// The session was waiting for its first packet.
     unconfirmed: bool,

@@ -102,7 +102,7 @@ impl Sessions {
         if granted < wanted {
             refuse(run, granted, Rejected::NoSession);
         }
-        self.note_sent(peer.index(), bytes, now);
+        self.note_sent(peer.index(), granted, bytes, now);
         Run { packets: run.len(), session, counter }
     }
 
@@ -132,8 +132,9 @@ impl Sessions {
     }
 
     #[inline]
-    fn note_sent(&mut self, index: u32, bytes: u64, now: Time) {
+    fn note_sent(&mut self, index: u32, packets: u64, bytes: u64, now: Time) {
         let peer = &mut self.peers[index as usize];
+        peer.sent_packets += packets;
         peer.sent_bytes += bytes;
         if let Some(deadline) = peer.note_sent(bytes > 0, now) {
             self.wheel.no_later_than(index, deadline);

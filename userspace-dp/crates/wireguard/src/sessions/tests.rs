@@ -426,8 +426,10 @@ fn status_counts_payload_both_ways() {
     let (mut a, mut b) = connected(START);
     let message = a.seal(&[0x45; 50], START).unwrap();
     b.open(&message, START).unwrap();
-    assert_eq!(a.0.status(PEER).unwrap().sent_bytes, 64);
+    let status = a.0.status(PEER).unwrap();
+    assert_eq!((status.sent_packets, status.sent_bytes), (2, 64));
     let status = b.0.status(PEER).unwrap();
+    assert_eq!((status.received_packets, status.sent_packets), (2, 0));
     assert_eq!((status.received_bytes, status.sent_bytes), (64, 0));
     assert_eq!(status.last_handshake, Some(START));
 }
