@@ -33,11 +33,18 @@ pub(super) fn with_pair(test: impl FnOnce(Pair) + Send) {
 
 /// Runs ip(8), of Debian's iproute2.
 pub(super) fn ip(arguments: &str) {
-    let output = Command::new("ip").args(arguments.split(' ')).output().expect("ip(8)");
-    assert!(output.status.success(), "ip {arguments}: {output:?}");
+    run("ip", arguments);
 }
 
-fn index(name: &str) -> u32 {
+/// Runs a program with arguments split at blanks.
+pub(super) fn run(program: &str, arguments: &str) {
+    let output = Command::new(program).args(arguments.split(' ')).output();
+    let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+    assert!(output.status.success(), "{program} {arguments}: {output:?}");
+}
+
+/// The index of the interface with this name.
+pub(super) fn index(name: &str) -> u32 {
     let name = CString::new(name).expect("name");
     // SAFETY: a terminated string.
     let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
