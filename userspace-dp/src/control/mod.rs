@@ -9,6 +9,8 @@ pub mod link_statistics;
 pub mod listener;
 pub mod logging;
 pub mod metrics;
+#[cfg(test)]
+mod namespaces;
 pub mod neighbour_keeper;
 pub mod netlink;
 pub mod observer;

@@ -1,4 +1,4 @@
-//! Network namespaces for tests of this module: two that belong to one test and go away with it.
+//! Network namespaces for tests of the control thread: two that belong to one test and go away with it.
 //!
 //! A test body runs in a process of its own, which is this test binary started again inside the first namespace:
 //! a netlink socket belongs to the namespace it was made in, and changing that of a running thread takes unsafe
@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use std::process::{Command, Stdio};
 use std::{env, fs, process};
 
-const INSIDE: &str = "RINGWALL_NETLINK_LAB";
+const INSIDE: &str = "RINGWALL_NAMESPACE";
 const PREFIX: &str = "rwnl";
 /// A hanging test is ended after this many seconds.
 const SECONDS: &str = "120";

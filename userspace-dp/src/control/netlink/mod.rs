@@ -23,13 +23,10 @@ mod uapi;
 pub use actions::{DeviceRoute, Kernel, ROUTE_PROTOCOL};
 pub use device::{NapiSettings, Sysfs};
 pub use error::Error;
-pub use ethtool::{Channels, Ethtool};
+pub use ethtool::{Channels, Ethtool, Features};
 pub use mirror::{Mirror, MirrorStatistics, Options};
 pub use model::{
     Address, Changes, Hop, Link, Neighbour, NeighbourState, Nexthop, NexthopTarget,
     OperationalState, Route, RouteKind, TABLE_LOCAL, TABLE_MAIN, Vlan,
 };
 pub use tables::{Applied, Moment, Placement, Tables, Update};
-
-#[cfg(test)]
-mod lab;

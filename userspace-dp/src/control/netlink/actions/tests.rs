@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
-use super::super::lab::{Lab, inside};
 use super::super::model::{Changes, Neighbour, NeighbourState};
 use super::super::{Mirror, Options};
 use super::*;
+use crate::control::namespaces::{Lab, inside};
 
 fn net(text: &str) -> IpNet {
     text.parse().expect("a prefix")

@@ -1,9 +1,9 @@
 use std::os::unix::fs::symlink;
 
-use super::super::lab::inside;
 use super::super::model::OperationalState;
 use super::super::{Mirror, Options};
 use super::*;
+use crate::control::namespaces::inside;
 
 fn link(name: &str, index: u32) -> Link {
     Link {

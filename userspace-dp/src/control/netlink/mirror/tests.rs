@@ -7,9 +7,9 @@ use std::os::fd::AsFd;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::super::lab::{Lab, inside};
 use super::super::model::{NeighbourState, OperationalState, RouteKind};
 use super::*;
+use crate::control::namespaces::{Lab, inside};
 
 mod shown;
 

@@ -1,5 +1,5 @@
-use super::super::lab::inside;
 use super::*;
+use crate::control::namespaces::inside;
 
 #[test]
 fn channels_are_read_and_set() {

@@ -5,10 +5,10 @@ use std::fmt::Debug;
 
 use serde_json::Value;
 
-use super::super::super::lab::Lab;
 use super::super::super::model::{Hop, RouteKind};
 use super::super::Mirror;
 use super::settle;
+use crate::control::namespaces::Lab;
 
 /// Compares all tables with the output of `ip`; `context` says what was done before.
 ///
