@@ -371,6 +371,8 @@ impl Gateway {
             problems::of_routing_rules,
         );
         self.problems.note(Matter::RoutingRules, ignored);
+        let stripped = self.running.tags.look();
+        self.problems.note(Matter::VlanTags, stripped);
     }
 
     fn renew(&mut self) {
@@ -407,7 +409,7 @@ impl Gateway {
     /// Ends the gateway: transit stops, the program goes, then the workers, then their sockets.
     fn end(self) {
         let (patience, began) = (self.patience(), Monotonic.now());
-        let Running { mut steering, held, workers, helpers, stop, .. } = self.running;
+        let Running { mut steering, held, tags, workers, helpers, stop, .. } = self.running;
         if let Err(error) = steering.enable(false) {
             warn!(%error, "steering cannot be disabled");
         }
@@ -440,6 +442,8 @@ impl Gateway {
             // What a dead worker had to say was said by the watch.
             drop(worker.thread.join());
         }
+        // Some drivers reset their queues for it: not while a socket is bound to one.
+        drop(tags);
     }
 }
 

@@ -27,6 +27,7 @@ pub mod start;
 #[cfg(test)]
 mod testing;
 pub mod tunnel;
+pub mod vlan_tags;
 pub mod watch;
 
 pub use gateway::run;

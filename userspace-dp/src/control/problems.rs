@@ -21,6 +21,8 @@ pub enum Matter {
     UnsupportedRoutes,
     /// Next hops that are not looked after.
     Neighbours,
+    /// Devices that take VLAN tags off frames.
+    VlanTags,
 }
 
 /// What became of a matter.

@@ -32,6 +32,7 @@ use super::peers::PeerRegistry;
 use super::rules;
 use super::snapshots::{Fixed, SnapshotMaker};
 use super::tunnel::{self, TunnelDevice};
+use super::vlan_tags::TagKeeper;
 use crate::runtime::handshake::{HandshakeClient, HandshakeParts, HandshakeThread, WorkerLink};
 use crate::runtime::mesh::mesh;
 use crate::runtime::pin::{self, CpuNumber};
@@ -73,6 +74,8 @@ pub struct Running {
     pub steering: Steering,
     /// The devices with the program on them.
     pub held: Vec<Held>,
+    /// Keeps VLAN tags in the frames of the devices.
+    pub tags: TagKeeper,
     /// Which devices run without copies, in the same order.
     pub zero_copy: Vec<bool>,
     /// The tunnel device.
@@ -129,8 +132,10 @@ pub fn start(config: &config::Config) -> Result<Running> {
     let cpus = pin::choose(workers as usize, &configured)?;
 
     let mut steering = load_steering(config)?;
+    let mut tags = TagKeeper::open()?;
     let mut held = Vec::new();
     for (found, wanted) in found.into_iter().zip(&config.interface) {
+        tags.add(found.ifindex, &found.name)?;
         held.push(devices::attach(&mut steering, found, wanted)?);
     }
 
@@ -159,6 +164,7 @@ pub fn start(config: &config::Config) -> Result<Running> {
         kernel,
         steering,
         held,
+        tags,
         zero_copy,
         tun,
         tunnel,
@@ -286,6 +292,7 @@ struct Prepared {
     kernel: Kernel,
     steering: Steering,
     held: Vec<Held>,
+    tags: TagKeeper,
     zero_copy: Vec<bool>,
     tun: Option<Tun>,
     tunnel: Option<TunnelDevice>,
@@ -309,6 +316,7 @@ impl Assembly<'_> {
             mut kernel,
             steering,
             held,
+            tags,
             zero_copy,
             tun,
             mut tunnel,
@@ -480,6 +488,7 @@ impl Assembly<'_> {
             kernel,
             steering,
             held,
+            tags,
             zero_copy,
             tunnel,
             registry,

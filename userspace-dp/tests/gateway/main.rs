@@ -16,6 +16,7 @@ mod rekey;
 mod reload;
 mod roaming;
 mod routes;
+mod vlan;
 
 use anyhow::{Result, ensure};
 use lab::{
