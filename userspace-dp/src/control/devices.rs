@@ -61,6 +61,7 @@ pub fn find(config: &config::Config, mirror: &Mirror, cpus: usize) -> Result<(Ve
             .tables()
             .link_named(name)
             .with_context(|| format!("interface {name:?}: there is no such device here"))?;
+        refuse_devices_of_devices(link)?;
         links.push((interface, link, queues_now(ethtool.as_mut(), link.index)));
     }
     let most = links.iter().map(|(_, _, queues)| queues.most).max().unwrap_or(1);
@@ -88,6 +89,17 @@ pub fn find(config: &config::Config, mirror: &Mirror, cpus: usize) -> Result<(Ve
     let distinct: BTreeSet<_> = found.iter().map(|found| found.ifindex).collect();
     ensure!(distinct.len() == found.len(), "an interface is configured twice");
     Ok((found, workers))
+}
+
+/// Refuses devices that are made of others: a bridge gets frames after their VLAN tags were taken off, and what a bond
+/// or a team receives never reaches a socket of its own.
+fn refuse_devices_of_devices(link: &Link) -> Result<()> {
+    match link.kind.as_deref() {
+        Some(kind @ ("bridge" | "bond" | "team")) => {
+            bail!("interface {:?} is a {kind}: configure its members instead", link.name)
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -227,4 +239,22 @@ pub fn open_queue(
         }
     }
     Ok(port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::link;
+    use super::*;
+
+    #[test]
+    fn devices_made_of_others_are_refused_and_all_others_are_not() {
+        let of_kind = |kind: Option<&str>| Link { kind: kind.map(str::to_owned), ..link(2, "x0") };
+        for kind in ["bridge", "bond", "team"] {
+            let error = refuse_devices_of_devices(&of_kind(Some(kind))).expect_err(kind);
+            assert!(error.to_string().contains("its members"), "{error}");
+        }
+        for kind in [None, Some("veth"), Some("vlan"), Some("macvlan"), Some("dummy")] {
+            refuse_devices_of_devices(&of_kind(kind)).unwrap();
+        }
+    }
 }

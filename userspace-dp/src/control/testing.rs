@@ -180,25 +180,8 @@ pub(super) fn tables() -> Tables {
     let mut tables = Tables::new();
     for (number, address) in [(0, [192, 0, 2, 1]), (1, [198, 51, 100, 1])] {
         let found = found(number, &format!("eth{number}"));
-        let _ = tables.apply(Update::Link(Link {
-            index: found.ifindex,
-            name: found.name,
-            kind: None,
-            mac: Some(found.mac),
-            mtu: found.mtu,
-            up: true,
-            carrier: true,
-            operational: OperationalState::Up,
-            loopback: false,
-            point_to_point: false,
-            no_arp: false,
-            parent: None,
-            vlan: None,
-            master: None,
-            rx_queues: 1,
-            tx_queues: 1,
-            hardware: None,
-        }));
+        let mac = Some(found.mac);
+        let _ = tables.apply(Update::Link(Link { mac, ..link(found.ifindex, &found.name) }));
         let _ = tables.apply(Update::Address(Address {
             interface: found.ifindex,
             address: address.into(),
@@ -222,6 +205,29 @@ pub(super) fn tables() -> Tables {
         }
     }
     tables
+}
+
+/// An Ethernet device that is up.
+pub(super) fn link(index: u32, name: &str) -> Link {
+    Link {
+        index,
+        name: name.into(),
+        kind: None,
+        mac: Some([2, 0, 0, 0, 0, index as u8]),
+        mtu: 1500,
+        up: true,
+        carrier: true,
+        operational: OperationalState::Up,
+        loopback: false,
+        point_to_point: false,
+        no_arp: false,
+        parent: None,
+        vlan: None,
+        master: None,
+        rx_queues: 1,
+        tx_queues: 1,
+        hardware: None,
+    }
 }
 
 fn on_link(interface: u32, table: u32, kind: RouteKind, destination: ipnet::Ipv4Net) -> Route {

@@ -5,9 +5,9 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use route::{NextHop, Resolution};
 
 use super::super::netlink::{
-    Address, Hop, Link, NeighbourState as Kernel, OperationalState, Placement, Route, RouteKind,
-    TABLE_MAIN, Update,
+    Address, Hop, Link, NeighbourState as Kernel, Placement, Route, RouteKind, TABLE_MAIN, Update,
 };
+use super::super::testing;
 use super::*;
 
 mod against_scan;
@@ -21,25 +21,7 @@ fn numbers() -> InterfaceNumbers {
 }
 
 fn link(index: u32) -> Link {
-    Link {
-        index,
-        name: format!("eth{index}"),
-        kind: None,
-        mac: Some([2, 0, 0, 0, 0, index as u8]),
-        mtu: 1500,
-        up: true,
-        carrier: index != 4,
-        operational: OperationalState::Up,
-        loopback: false,
-        point_to_point: false,
-        no_arp: false,
-        parent: None,
-        vlan: None,
-        master: None,
-        rx_queues: 1,
-        tx_queues: 1,
-        hardware: None,
-    }
+    Link { carrier: index != 4, ..testing::link(index, &format!("eth{index}")) }
 }
 
 fn hop(interface: u32, gateway: &str) -> Hop {
