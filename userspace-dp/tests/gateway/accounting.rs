@@ -69,6 +69,20 @@ fn workers_shared_the_work(gateway: &RingwallGateway) -> Result<()> {
     Ok(())
 }
 
+/// Each client carried a TCP connection both ways, so each counts full packets and small ones in both directions.
+fn peers_are_counted(gateway: &RingwallGateway) -> Result<()> {
+    let peers = gateway.json("show peers", "peers")?;
+    let peers = rows(&peers, "peers")?;
+    ensure!(peers.len() == usize::from(CLIENTS), "{} peers", peers.len());
+    for peer in peers {
+        for (packets, bytes) in [("rx_packets", "rx_bytes"), ("tx_packets", "tx_bytes")] {
+            let mean = number(peer, bytes)? / number(peer, packets)?.max(1);
+            ensure!((40..=1420).contains(&mean), "{mean} bytes a packet: {peer}");
+        }
+    }
+    Ok(())
+}
+
 /// Nothing hostile was sent, and nothing may be at fault; full rings are what TCP provokes.
 fn drops_are_harmless(gateway: &RingwallGateway) -> Result<()> {
     let drops = gateway.json("show drops", "drops")?;
@@ -118,6 +132,7 @@ fn frames_add_up_under_load_and_after_it_and_drops_are_harmless() -> Result<()> 
         frames_are_all_there(gateway)?;
         workers_handed_over(gateway)?;
         workers_shared_the_work(gateway)?;
+        peers_are_counted(gateway)?;
         drops_are_harmless(gateway)
     })
 }
