@@ -214,6 +214,9 @@ impl Gateway {
     fn follow_kernel(&mut self, now: Time) -> Result<()> {
         let changes =
             self.running.mirror.process().context("the kernel's tables cannot be followed")?;
+        for &neighbour in self.running.mirror.answered() {
+            self.keeper.answered(neighbour);
+        }
         if changes.contains(Changes::OVERRUN) {
             warn!(
                 "the kernel's reports came faster than they were read; all tables were read again"

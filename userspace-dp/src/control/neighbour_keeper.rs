@@ -7,8 +7,9 @@
 //!
 //! It never asks for a permanent entry, since the kernel would take it for a dynamic one from then on. It never
 //! asks more often than the limits below, however many destinations a scan touches, and a scan delays neither the
-//! confirmation of known neighbours nor the search for those that packets want again and again. Each report and
-//! each look at a neighbour costs the logarithm of the table's size.
+//! confirmation of known neighbours nor the search for those that packets want again and again. One that answered
+//! and vanished (flushed, say) is asked for again at once: the interval spares those that do not answer. Each report
+//! and each look at a neighbour costs the logarithm of the table's size.
 #![forbid(unsafe_code)]
 
 use core::net::IpAddr;
@@ -19,8 +20,13 @@ use clock::Time;
 
 use super::netlink::NeighbourState;
 
-/// Least time between two requests for one missing neighbour.
+/// Least time between two requests for one missing neighbour that has not answered, and the mean time for one that
+/// answers each time and vanishes again.
 const ASK_INTERVAL: Duration = Duration::from_secs(1);
+/// Requests in a row for one neighbour that answers and vanishes. Somebody at work flushes a table several times in
+/// a second, and one flush may remove an entry twice; a neighbour that flaps without end comes down to one request
+/// an interval.
+const ASKS_IN_A_ROW: u32 = 8;
 /// Least time between two confirmations of one stale neighbour. The kernel drops what was not used for 60 s.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(15);
 /// A neighbour that nobody reported for this long is forgotten.
@@ -56,7 +62,7 @@ pub enum Noted {
 enum Purpose {
     /// It is known and in use, but was not confirmed lately.
     Confirm,
-    /// It is missing, and packets keep coming for it.
+    /// It is missing, and packets keep coming for it, or it was there a moment ago.
     Wanted,
     /// It is missing, and was wanted once.
     New,
@@ -91,6 +97,10 @@ struct Entry {
     first_reported: Time,
     reported: Time,
     asked: Option<Time>,
+    /// The kernel had an address for it when it was last asked, or has had one since.
+    answered: bool,
+    /// When the requests so far are paid for, at one an interval.
+    paid_until: Time,
     /// The kernel had an address for it when last looked at.
     answers: bool,
     look_at: Time,
@@ -131,6 +141,8 @@ impl NeighbourKeeper {
             first_reported: now,
             reported: now,
             asked: None,
+            answered: false,
+            paid_until: Time::ZERO,
             answers: false,
             look_at: now,
             waits: None,
@@ -139,8 +151,15 @@ impl NeighbourKeeper {
         Noted::Kept
     }
 
+    /// The kernel reports an address for this neighbour, perhaps for a moment that no look at it falls into.
+    pub fn answered(&mut self, key: NeighbourKey) {
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.answered = true;
+        }
+    }
+
     /// The neighbours to ask the kernel for, each written to `asks`; returns when to call again at the latest.
-    /// `state` is the kernel's view. To be called after reports, after neighbour changes, and at that time.
+    /// `state` is the kernel's view. To be called after reports and at that time.
     pub fn poll(
         &mut self,
         now: Time,
@@ -259,6 +278,7 @@ impl Entry {
     /// Takes the kernel's view in: whether it is to be asked for, and when it is looked at again unless forgotten.
     fn look(&mut self, state: Option<NeighbourState>, now: Time) {
         self.answers = state.is_some_and(NeighbourState::is_valid);
+        self.answered |= self.answers;
         let due = self.due(state);
         let forgotten = self.forgotten_at() <= now;
         self.waits = due.filter(|&(_, due)| due <= now && !forgotten);
@@ -269,17 +289,24 @@ impl Entry {
 
     fn asked(&mut self, now: Time) {
         self.asked = Some(now);
+        self.answered = self.answers;
+        self.paid_until = self.paid_until.max(now) + ASK_INTERVAL;
         self.waits = None;
     }
 
+    /// When a request for it is in order, should it be missing.
     fn may_be_asked_at(&self) -> Time {
-        self.asked.map_or(self.first_reported, |asked| asked + ASK_INTERVAL)
+        match self.asked {
+            None => self.first_reported,
+            Some(_) if self.answered => self.paid_until - ASK_INTERVAL * (ASKS_IN_A_ROW - 1),
+            Some(asked) => asked + ASK_INTERVAL,
+        }
     }
 
-    /// Not before it may be asked for again, so that forgetting does not undo the limit.
+    /// Not before its requests are paid for, so that forgetting does not undo the limit.
     fn forgotten_at(&self) -> Time {
         let unused = self.reported + if self.answers { FORGET_AFTER } else { FORGET_SILENT_AFTER };
-        self.asked.map_or(unused, |asked| unused.max(asked + ASK_INTERVAL))
+        unused.max(self.paid_until)
     }
 
     /// What for and when the kernel is to be asked next; `None` when there is nothing to ask.
@@ -290,8 +317,8 @@ impl Entry {
                 if self.asked.is_some_and(|asked| asked >= self.reported) {
                     return None;
                 }
-                let wanted = self.reported.since(self.first_reported) >= WANTED_AFTER;
-                let purpose = if wanted { Purpose::Wanted } else { Purpose::New };
+                let again = self.reported.since(self.first_reported) >= WANTED_AFTER;
+                let purpose = if again || self.answered { Purpose::Wanted } else { Purpose::New };
                 Some((purpose, self.may_be_asked_at()))
             }
             Some(NeighbourState::Stale) => {

@@ -1,5 +1,3 @@
-use core::cell::RefCell;
-
 use proptest::prelude::*;
 
 use super::*;
@@ -35,6 +33,63 @@ fn a_missing_neighbour_is_asked_for_at_once_and_then_once_a_second_while_wanted(
     assert_eq!((asks, next), (vec![], at(11)), "wanted again, but too soon");
     assert_eq!(poll(&mut keeper, at(11), Some(NeighbourState::Failed)).0, [key(1)]);
     assert_eq!(poll(&mut keeper, at(13), None).0, [], "nobody wanted it since");
+}
+
+#[test]
+fn one_that_answered_and_vanished_within_a_second_is_asked_for_again_at_once() {
+    let mut keeper = NeighbourKeeper::new(16);
+    let after = |milliseconds| at(10) + Duration::from_millis(milliseconds);
+    keeper.used(key(1), at(10));
+    assert_eq!(poll(&mut keeper, at(10), None).0, [key(1)]);
+    keeper.answered(key(1));
+    assert_eq!(poll(&mut keeper, after(300), None).0, [], "nobody wants it");
+    keeper.used(key(1), after(400));
+    assert_eq!(poll(&mut keeper, after(400), None).0, [key(1)]);
+    keeper.used(key(1), after(800));
+    assert_eq!(poll(&mut keeper, after(800), None).0, [], "this time it does not answer");
+    assert_eq!(poll(&mut keeper, after(1400), None).0, [key(1)]);
+}
+
+#[test]
+fn one_that_vanishes_while_it_is_confirmed_is_asked_for_at_once() {
+    let mut keeper = NeighbourKeeper::new(16);
+    keeper.used(key(1), at(10));
+    assert_eq!(poll(&mut keeper, at(10), Some(NeighbourState::Stale)).0, [key(1)]);
+    let soon = at(10) + Duration::from_millis(400);
+    keeper.used(key(1), soon);
+    assert_eq!(poll(&mut keeper, soon, Some(NeighbourState::Failed)).0, [key(1)]);
+}
+
+#[test]
+fn one_that_answers_and_vanishes_without_end_is_asked_for_once_a_second_in_the_long_run() {
+    let mut keeper = NeighbourKeeper::new(16);
+    let mut asked = Vec::new();
+    for number in 0..200u64 {
+        let now = at(10) + Duration::from_millis(number * 100);
+        keeper.used(key(1), now);
+        if !poll(&mut keeper, now, None).0.is_empty() {
+            asked.push(number * 100);
+        }
+        keeper.answered(key(1));
+    }
+    let (in_a_row, later) = asked.split_at(ASKS_IN_A_ROW as usize);
+    assert_eq!(in_a_row, [0, 100, 200, 300, 400, 500, 600, 700]);
+    assert_eq!(later[..3], [1000, 2000, 3000]);
+    assert_eq!(asked.len(), 7 + 20);
+}
+
+#[test]
+fn one_that_was_there_a_moment_ago_is_not_held_up_by_a_scan() {
+    let mut keeper = NeighbourKeeper::new(1_000);
+    keeper.used(key(1), at(5));
+    assert_eq!(poll(&mut keeper, at(5), None).0, [key(1)]);
+    keeper.answered(key(1));
+    let soon = at(5) + Duration::from_millis(300);
+    for host in 0..200 {
+        keeper.used(scanned(host), soon);
+    }
+    keeper.used(key(1), soon);
+    assert_eq!(poll(&mut keeper, soon, None).0.first(), Some(&key(1)));
 }
 
 #[test]
@@ -236,8 +291,8 @@ fn failed_requests_become_one_line_in_a_while_that_says_how_many() {
 
 proptest! {
     #[test]
-    fn one_neighbour_is_never_asked_for_twice_within_a_second(
-        events in prop::collection::vec((0..2000u64, 0..4u8, 0..9usize), 1..200),
+    fn one_neighbour_is_asked_for_once_a_second_at_most_and_a_few_times_more_if_it_answers(
+        events in prop::collection::vec((0..2000u64, 0..4u8, 0..9usize, any::<bool>()), 1..200),
     ) {
         const STATES: [Option<NeighbourState>; 9] = [
             None,
@@ -252,18 +307,35 @@ proptest! {
         ];
         let mut keeper = NeighbourKeeper::new(8);
         let mut now = at(1);
-        let last: RefCell<BTreeMap<NeighbourKey, Time>> = RefCell::default();
-        for (milliseconds, host, state) in events {
+        // When each was asked for, and whether it has answered since.
+        let mut history: BTreeMap<NeighbourKey, (Vec<Time>, bool)> = BTreeMap::new();
+        for (milliseconds, host, state, answers) in events {
             now = now + Duration::from_millis(milliseconds);
             keeper.used(key(host), now);
+            if answers {
+                keeper.answered(key(host));
+                history.entry(key(host)).or_default().1 = true;
+            }
+            let valid = STATES[state].is_some_and(NeighbourState::is_valid);
             let mut asks = Vec::new();
             let next = keeper.poll(now, |_| STATES[state], &mut asks);
             prop_assert!(next > now);
             prop_assert!(asks.is_empty() || STATES[state] != Some(NeighbourState::Permanent));
             for ask in asks {
-                if let Some(before) = last.borrow_mut().insert(ask, now) {
-                    prop_assert!(now.since(before) >= ASK_INTERVAL);
+                let (asked, answered) = history.entry(ask).or_default();
+                if let (Some(last), false) = (asked.last(), *answered) {
+                    prop_assert!(now.since(*last) >= ASK_INTERVAL);
                 }
+                asked.push(now);
+                for (earlier, since) in asked.iter().enumerate() {
+                    let intervals = now.since(*since).as_secs() / ASK_INTERVAL.as_secs();
+                    let most = u64::from(ASKS_IN_A_ROW) + intervals;
+                    prop_assert!((asked.len() - earlier) as u64 <= most);
+                }
+                *answered = false;
+            }
+            for (_, answered) in history.values_mut() {
+                *answered |= valid;
             }
         }
     }

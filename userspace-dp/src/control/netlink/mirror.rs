@@ -6,6 +6,7 @@
 //!
 //! A dump is synchronous: the loop stands still for about as long as the kernel needs to list the table.
 
+use core::net::IpAddr;
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -73,6 +74,8 @@ pub struct Mirror {
     doubt: Doubt,
     /// Changes that no call of `process` has returned yet.
     untold: Changes,
+    /// Neighbours that answered during the last call of `process`.
+    answered: Vec<(u32, IpAddr)>,
     statistics: MirrorStatistics,
 }
 
@@ -97,6 +100,7 @@ impl Mirror {
             tables: Tables::new(),
             doubt: Doubt::None,
             untold: Changes::NONE,
+            answered: Vec::new(),
             statistics: MirrorStatistics::default(),
         };
         mirror.tables = mirror.read_everything()?;
@@ -108,6 +112,7 @@ impl Mirror {
     /// # Errors
     /// The socket failed, or a dump did. The tables keep their last state and the next call tries again.
     pub fn process(&mut self) -> Result<Changes, Error> {
+        self.answered.clear();
         for _ in 0..=REREADS_PER_CALL {
             let drained = self.drain()?;
             match self.doubt {
@@ -130,6 +135,12 @@ impl Mirror {
     /// What changed since the last successful call, and `more`.
     fn told(&mut self, more: Changes) -> Changes {
         core::mem::replace(&mut self.untold, Changes::NONE) | more
+    }
+
+    /// Interface and address of the neighbours that the last call of [`Mirror::process`] saw become usable, also
+    /// those that are not any more. What reading tables anew brings is not among them.
+    pub fn answered(&self) -> &[(u32, IpAddr)] {
+        &self.answered
     }
 
     /// The tables as they are.
@@ -195,6 +206,7 @@ impl Mirror {
                         match taken(&self.wanted, &mut self.tables, message) {
                             Ok(applied) => {
                                 self.untold |= applied.changes;
+                                self.answered.extend(applied.answered);
                                 if applied.routes_in_doubt {
                                     self.doubt = self.doubt.max(Doubt::Routes);
                                 }

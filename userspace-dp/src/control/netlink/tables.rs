@@ -79,13 +79,16 @@ pub struct Applied {
     pub changes: Changes,
     /// The kernel may have removed routes without saying so.
     pub routes_in_doubt: bool,
+    /// The interface and address of a neighbour that can be sent to and could not before.
+    pub answered: Option<(u32, IpAddr)>,
 }
 
 impl Applied {
-    pub(super) const NOTHING: Self = Self { changes: Changes::NONE, routes_in_doubt: false };
+    pub(super) const NOTHING: Self =
+        Self { changes: Changes::NONE, routes_in_doubt: false, answered: None };
 
     const fn changed(changes: Changes, different: bool) -> Self {
-        Self { changes: if different { changes } else { Changes::NONE }, routes_in_doubt: false }
+        Self { changes: if different { changes } else { Changes::NONE }, ..Self::NOTHING }
     }
 }
 
@@ -123,9 +126,10 @@ impl Tables {
                 self.addresses.insert(key(&address), address.clone()) != Some(address),
             ),
             Update::AddressGone(address) => match self.addresses.remove(&key(&address)) {
-                Some(gone) => {
-                    Applied { changes: Changes::ADDRESSES, routes_in_doubt: gone.address.is_ipv4() }
-                }
+                Some(gone) => Applied {
+                    routes_in_doubt: gone.address.is_ipv4(),
+                    ..Applied::changed(Changes::ADDRESSES, true)
+                },
                 None => Applied::NOTHING,
             },
             Update::Route(route, placement) => {
@@ -139,11 +143,7 @@ impl Tables {
                 let routes_in_doubt = removal != Removal::Done;
                 Applied { routes_in_doubt, ..Applied::changed(Changes::ROUTES, found) }
             }
-            Update::Neighbour(neighbour) => Applied::changed(
-                Changes::NEIGHBOURS,
-                self.neighbours.insert((neighbour.interface, neighbour.address), neighbour.clone())
-                    != Some(neighbour),
-            ),
+            Update::Neighbour(neighbour) => self.put_neighbour(neighbour),
             Update::NeighbourGone(interface, address) => Applied::changed(
                 Changes::NEIGHBOURS,
                 self.neighbours.remove(&(interface, address)).is_some(),
@@ -172,6 +172,16 @@ impl Tables {
         Applied {
             routes_in_doubt: in_doubt,
             ..Applied::changed(Changes::LINKS, before != Some(link))
+        }
+    }
+
+    fn put_neighbour(&mut self, neighbour: Neighbour) -> Applied {
+        let (key, valid) = ((neighbour.interface, neighbour.address), neighbour.state.is_valid());
+        let before = self.neighbours.insert(key, neighbour.clone());
+        let was_valid = before.as_ref().is_some_and(|before| before.state.is_valid());
+        Applied {
+            answered: Some(key).filter(|_| valid && !was_valid),
+            ..Applied::changed(Changes::NEIGHBOURS, before != Some(neighbour))
         }
     }
 

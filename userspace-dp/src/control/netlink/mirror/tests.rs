@@ -352,8 +352,16 @@ fn a_neighbour_that_is_resolved_shows_with_its_address() {
         let neighbour = mirror.tables().neighbour(index, address).expect("it was added");
         assert_eq!(neighbour.state, NeighbourState::Stale);
         assert_eq!(neighbour.mac, Some([2, 0, 0, 0, 0, 1]));
+        assert_eq!(mirror.answered(), [(index, address)]);
+        lab.ip("neigh replace 192.0.2.2 dev a0 lladdr 02:00:00:00:00:01 nud reachable");
+        settle(&mut mirror);
+        assert_eq!(mirror.answered(), [], "it could be sent to before");
         lab.ip("neigh del 192.0.2.2 dev a0");
         settle(&mut mirror);
         assert!(mirror.tables().neighbour(index, address).is_none_or(|gone| gone.mac.is_none()));
+        lab.ip("neigh add 192.0.2.2 dev a0 lladdr 02:00:00:00:00:01 nud stale");
+        lab.ip("neigh del 192.0.2.2 dev a0");
+        mirror.process().expect("netlink works");
+        assert_eq!(mirror.answered(), [(index, address)], "also one that is gone again");
     });
 }
