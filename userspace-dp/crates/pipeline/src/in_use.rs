@@ -50,6 +50,11 @@ impl NeighboursInUse {
     ) -> bool {
         self.missing.note(interface, address, now)
     }
+
+    /// This next hop, which was missing, has answered: should it vanish again, that is news.
+    pub(crate) fn found(&mut self, interface: InterfaceId, address: IpAddr) {
+        self.missing.forget(interface, address);
+    }
 }
 
 /// A set-associative table of what was told, with the epoch in which it was.
@@ -66,15 +71,21 @@ impl Told {
         Self { sets: vec![[0; WAYS]; SETS].into(), multiplier, epoch_shift }
     }
 
+    /// A hash of the next hop: the upper half is kept in its set, the lower one says which set that is.
     #[inline]
-    fn note(&mut self, interface: InterfaceId, address: IpAddr, now: Time) -> bool {
+    fn hash(&self, interface: InterfaceId, address: IpAddr) -> u64 {
         let number = match address {
             IpAddr::V4(address) => u64::from(address.to_bits()),
             IpAddr::V6(address) => (address.to_bits() >> 64) as u64 ^ address.to_bits() as u64,
         };
         let product = u128::from(number ^ u64::from(interface.0) << 48 ^ self.multiplier >> 1)
             * u128::from(self.multiplier);
-        let mixed = (product >> 64) as u64 ^ product as u64;
+        (product >> 64) as u64 ^ product as u64
+    }
+
+    #[inline]
+    fn note(&mut self, interface: InterfaceId, address: IpAddr, now: Time) -> bool {
+        let mixed = self.hash(interface, address);
         let epoch = ((now.as_nanos() >> self.epoch_shift) + 1) & 0xffff_ffff;
         let entry = mixed & 0xffff_ffff_0000_0000 | epoch;
         let Some(set) = self.sets.get_mut(mixed as usize % SETS) else { return false };
@@ -88,6 +99,15 @@ impl Told {
         }
         set[0] = entry;
         true
+    }
+
+    /// What was told of it counts as told in another epoch.
+    fn forget(&mut self, interface: InterfaceId, address: IpAddr) {
+        let mixed = self.hash(interface, address);
+        let Some(set) = self.sets.get_mut(mixed as usize % SETS) else { return };
+        if let Some(told) = set.iter_mut().find(|told| **told >> 32 == mixed >> 32) {
+            *told = mixed & 0xffff_ffff_0000_0000;
+        }
     }
 }
 
@@ -120,6 +140,17 @@ mod tests {
             })
             .count();
         assert!((3..=5).contains(&told), "{told} in a second of 10,000 packets");
+    }
+
+    #[test]
+    fn a_missing_next_hop_that_was_found_is_told_anew_and_the_others_are_not() {
+        let mut in_use = NeighboursInUse::new(7);
+        assert!((0..256).all(|n| in_use.note_missing(InterfaceId(1), host(n), Time::ZERO)));
+        in_use.found(InterfaceId(1), host(9));
+        let told: Vec<u32> = (0..256)
+            .filter(|&number| in_use.note_missing(InterfaceId(1), host(number), Time::ZERO))
+            .collect();
+        assert_eq!(told, [9]);
     }
 
     #[test]

@@ -14,12 +14,19 @@ use telemetry::Reason;
 use wire::Mac;
 
 use crate::held::{HeldFrame, HeldFrames, HeldQueue};
+use crate::in_use::NeighboursInUse;
 use crate::next_hop;
 use crate::outbox::{Outbox, Sink};
 use crate::packet::{Outgoing, Verdict};
 use crate::snapshot::Snapshot;
 
-/// Packets that may wait for one next hop. A host answers within milliseconds; senders repeat what was lost.
+/// Packets that may wait for one next hop.
+///
+/// What needs the room is a neighbour that vanishes under traffic. It is back after some 10 ms, most of which goes
+/// into gathering the kernel's reports for two snapshots: this many packets last for 6,000 a second, 75 Mbit/s of
+/// full size. It is a quarter of `limits.parked_packets` as that comes, so one next hop leaves room for others, and
+/// of the order of what the kernel holds itself (101). A host that never answered needs less: a first flight is ten
+/// packets (RFC 6928), and senders repeat what was lost.
 pub(crate) const PARKED_PER_NEXT_HOP: usize = 64;
 
 /// What packets wait for: the interface that they leave by, and the next hop there.
@@ -137,15 +144,16 @@ impl Parked {
     /// Sends on what can go by now, and drops what has waited too long. Packets for one next hop stay in order.
     pub(crate) fn poll(
         &mut self,
+        in_use: &mut NeighboursInUse,
         snapshot: &Snapshot,
         now: Time,
         sink: &mut Sink<'_>,
         out: &mut Outbox,
     ) {
         if !self.hops.is_empty() && now.since(self.oldest) >= self.patience {
-            self.look(snapshot, now, sink, out);
+            self.look(in_use, snapshot, now, sink, out);
         } else {
-            self.poll_new(snapshot, now, sink, out);
+            self.poll_new(in_use, snapshot, now, sink, out);
         }
     }
 
@@ -153,17 +161,25 @@ impl Parked {
     #[inline]
     pub(crate) fn poll_new(
         &mut self,
+        in_use: &mut NeighboursInUse,
         snapshot: &Snapshot,
         now: Time,
         sink: &mut Sink<'_>,
         out: &mut Outbox,
     ) {
         if self.looked_at != snapshot.path_generation {
-            self.look(snapshot, now, sink, out);
+            self.look(in_use, snapshot, now, sink, out);
         }
     }
 
-    fn look(&mut self, snapshot: &Snapshot, now: Time, sink: &mut Sink<'_>, out: &mut Outbox) {
+    fn look(
+        &mut self,
+        in_use: &mut NeighboursInUse,
+        snapshot: &Snapshot,
+        now: Time,
+        sink: &mut Sink<'_>,
+        out: &mut Outbox,
+    ) {
         self.looked_at = snapshot.path_generation;
         self.oldest = Time::NEVER;
         let mut place = 0;
@@ -175,6 +191,9 @@ impl Parked {
                     NeighbourState::Incomplete | NeighbourState::Failed => None,
                 }
             });
+            if known.is_some() {
+                in_use.found(interface, address);
+            }
             while let Some(waits_since) = self.frames.front(&hop.queue).map(|held| held.note) {
                 if known.is_none() && now.since(waits_since) < self.patience {
                     self.oldest = self.oldest.min(waits_since);

@@ -206,7 +206,7 @@ impl WorkerState {
         sink: &mut Sink<'_>,
         out: &mut Outbox,
     ) {
-        self.parked.poll_new(context.snapshot, context.now, sink, out);
+        self.parked.poll_new(&mut self.in_use, context.snapshot, context.now, sink, out);
     }
 
     /// Notes that a peer's staged packets can go.
@@ -221,7 +221,7 @@ impl WorkerState {
     /// Does what time asks for: keepalives, handshakes, packets whose next hop has answered or never will.
     /// Call it once a turn.
     pub fn poll(&mut self, context: &Context<'_>, sink: &mut Sink<'_>, out: &mut Outbox) {
-        self.parked.poll(context.snapshot, context.now, sink, out);
+        self.parked.poll(&mut self.in_use, context.snapshot, context.now, sink, out);
         self.look_for_owners(context, sink, out);
         for _ in 0..TIMERS_PER_TURN {
             match self.sessions.poll_timers(context.now) {

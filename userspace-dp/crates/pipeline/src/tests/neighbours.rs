@@ -119,6 +119,22 @@ fn control_is_told_once_in_a_while_of_a_missing_next_hop_however_many_packets_wa
 }
 
 #[test]
+fn a_next_hop_that_answered_and_vanished_again_is_told_at_once() {
+    let mut site = Site::new();
+    let missing = ControlEvent::NeighbourMissing(interface::LAN, ABSENT.parse().unwrap());
+    let told = |site: &Site| site.out.events.iter().filter(|&&event| event == missing).count();
+    site.receive(LAN, [number(0).frame()]);
+    site.network.learn(interface::LAN, ABSENT);
+    site.publish();
+    site.poll();
+    assert_eq!((told(&site), site.sent().len()), (1, 1));
+    site.network.neighbours.remove(interface::LAN, ABSENT.parse().unwrap());
+    site.publish();
+    site.receive(LAN, (1..60).map(|serial| number(serial).frame()));
+    assert_eq!(told(&site), 2, "as soon as a packet waits for it, and once");
+}
+
+#[test]
 fn a_missing_next_hop_is_told_however_many_are_in_use() {
     let mut site = Site::new();
     for host in 0..=255 {
