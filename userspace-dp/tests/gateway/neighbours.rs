@@ -1,8 +1,11 @@
 //! Next hops come, age and change; packets wait for them instead of being lost.
 
 use crate::ringwall;
-use anyhow::{Result, ensure};
-use lab::{SERVER_V4, SERVER_V6, Tunnel, continuous_ping, ping, wait_until};
+use anyhow::{Context, Result, ensure};
+use lab::{
+    GATEWAY_TUNNEL_V4, GATEWAY_TUNNEL_V6, SERVER_V4, SERVER_V6, Tunnel, continuous_ping, ping,
+    ping_transcript, wait_until,
+};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -38,17 +41,23 @@ fn the_first_packet_to_a_new_neighbour_waits_and_arrives() -> Result<()> {
 }
 
 #[test]
-fn a_packet_to_nobody_is_given_up_and_counted() -> Result<()> {
+fn a_packet_to_nobody_is_given_up_and_counted_and_its_sender_told() -> Result<()> {
     if !lab::available() {
         return Ok(());
     }
     Tunnel::with(&ringwall(), |tunnel| {
         let client = tunnel.client_side();
         ensure!(ping(&client, SERVER_V4, 3, "")?.complete(), "the tunnel does not work");
-        for nobody in ["198.51.100.99", "2001:db8:2::99"] {
+        for (nobody, gateway, told) in [
+            ("198.51.100.99", GATEWAY_TUNNEL_V4, "Destination Host Unreachable"),
+            ("2001:db8:2::99", GATEWAY_TUNNEL_V6, "Destination unreachable: Address unreachable"),
+        ] {
             let before = tunnel.ringwall()?.drops("neighbour_timeout")?;
-            let report = ping(&client, nobody.parse()?, 1, "")?;
-            ensure!(report.received == 0, "nobody answered as {nobody}: {report:?}");
+            let transcript = ping_transcript(&client, nobody.parse()?, 1, "-W 10")?;
+            ensure!(transcript.contains(" 0 received"), "nobody answered:\n{transcript}");
+            let line = transcript.lines().find(|line| line.ends_with(told));
+            let line = line.with_context(|| format!("nobody said so:\n{transcript}"))?;
+            ensure!(line.starts_with(&format!("From {gateway} ")), "somebody else said: {line}");
             wait_until("the packet is given up", Duration::from_secs(10), || {
                 let count =
                     tunnel.ringwall().and_then(|gateway| gateway.drops("neighbour_timeout"));

@@ -31,6 +31,7 @@ mod state;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod unreachable;
 
 pub use outbox::{ControlEvent, EVENTS_MAX, Outbox, Sink};
 pub use packet::{Arrivals, Entry, HOPS_MAX, Ingress, Outgoing, Verdict};

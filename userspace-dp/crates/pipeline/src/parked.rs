@@ -7,8 +7,9 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::HashMap;
 
+use arrayvec::ArrayVec;
 use clock::Time;
-use io::Frame;
+use io::BURST;
 use route::{InterfaceId, NeighbourState};
 use telemetry::Reason;
 use wire::Mac;
@@ -17,7 +18,7 @@ use crate::held::{HeldFrame, HeldFrames, HeldQueue};
 use crate::in_use::NeighboursInUse;
 use crate::next_hop;
 use crate::outbox::{Outbox, Sink};
-use crate::packet::{Outgoing, Verdict};
+use crate::packet::{Origin, Outgoing, Verdict};
 use crate::snapshot::Snapshot;
 
 /// Packets that may wait for one next hop.
@@ -32,11 +33,23 @@ pub(crate) const PARKED_PER_NEXT_HOP: usize = 64;
 /// What packets wait for: the interface that they leave by, and the next hop there.
 pub(crate) type Awaited = (InterfaceId, IpAddr);
 
+/// What is noted about a packet that waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting {
+    /// Since when.
+    pub(crate) since: Time,
+    /// Where it came from, when its sender is to hear that nobody answers. A packet of the gateway itself, a sealed
+    /// one among them, has no such sender.
+    pub(crate) origin: Option<Origin>,
+}
+
+/// Packets whose next hop did not answer in time.
+pub(crate) type GivenUp = ArrayVec<HeldFrame<Waiting>, BURST>;
+
 /// The packets of one worker that wait for next hops.
 #[derive(Debug)]
 pub(crate) struct Parked {
-    /// The note is since when the packet waits.
-    frames: HeldFrames<Time>,
+    frames: HeldFrames<Waiting>,
     /// The next hops that packets wait for, in no order; each has some.
     hops: Vec<Hop>,
     /// Where they are among `hops`.
@@ -75,16 +88,10 @@ impl Parked {
         self.frames.len()
     }
 
-    /// Keeps `frame`, an IP packet. Beyond its next hop's share the oldest of those goes, and without room the
-    /// oldest of another one, each in its turn.
-    pub(crate) fn park(
-        &mut self,
-        awaited: Awaited,
-        frame: Frame,
-        arrived: Time,
-        now: Time,
-        sink: &mut Sink<'_>,
-    ) {
+    /// Keeps an IP packet. Beyond its next hop's share the oldest of those goes, and without room the oldest of
+    /// another one, each in its turn.
+    pub(crate) fn park(&mut self, awaited: Awaited, held: HeldFrame<Waiting>, sink: &mut Sink<'_>) {
+        let since = held.note.since;
         let place = self.places.get(&awaited).copied();
         if let Some(hop) = place.and_then(|place| self.hops.get_mut(place))
             && hop.queue.len() >= PARKED_PER_NEXT_HOP
@@ -95,7 +102,6 @@ impl Parked {
         } else if self.frames.is_full() {
             self.make_room(sink);
         }
-        let held = HeldFrame { frame, arrived, note: now };
         // Making room may have moved it or ended it.
         let place = self.places.get(&awaited).copied();
         let kept = if let Some(hop) = place.and_then(|place| self.hops.get_mut(place)) {
@@ -110,7 +116,7 @@ impl Parked {
             kept
         };
         match kept {
-            Ok(()) => self.oldest = self.oldest.min(now),
+            Ok(()) => self.oldest = self.oldest.min(since),
             Err(held) => sink.discard(held.frame, Reason::NeighbourQueueFull),
         }
     }
@@ -141,74 +147,54 @@ impl Parked {
         true
     }
 
-    /// Sends on what can go by now, and drops what has waited too long. Packets for one next hop stay in order.
-    pub(crate) fn poll(
-        &mut self,
-        in_use: &mut NeighboursInUse,
-        snapshot: &Snapshot,
-        now: Time,
-        sink: &mut Sink<'_>,
-        out: &mut Outbox,
-    ) {
-        if !self.hops.is_empty() && now.since(self.oldest) >= self.patience {
-            self.look(in_use, snapshot, now, sink, out);
-        } else {
-            self.poll_new(in_use, snapshot, now, sink, out);
-        }
-    }
-
-    /// The same, unless nothing can have changed since it was last looked at.
+    /// Whether next hops may have answered since the packets were last looked at.
     #[inline]
-    pub(crate) fn poll_new(
-        &mut self,
-        in_use: &mut NeighboursInUse,
-        snapshot: &Snapshot,
-        now: Time,
-        sink: &mut Sink<'_>,
-        out: &mut Outbox,
-    ) {
-        if self.looked_at != snapshot.path_generation {
-            self.look(in_use, snapshot, now, sink, out);
-        }
+    pub(crate) fn has_news(&self, snapshot: &Snapshot) -> bool {
+        self.looked_at != snapshot.path_generation
     }
 
-    fn look(
+    /// Whether some packet may have waited too long.
+    pub(crate) fn is_overdue(&self, now: Time) -> bool {
+        !self.hops.is_empty() && now.since(self.oldest) >= self.patience
+    }
+
+    /// Sends on what can go by now, and hands out what has waited too long, up to a burst of it. Packets for one
+    /// next hop stay in order.
+    pub(crate) fn look(
         &mut self,
         in_use: &mut NeighboursInUse,
         snapshot: &Snapshot,
         now: Time,
         sink: &mut Sink<'_>,
         out: &mut Outbox,
-    ) {
+    ) -> GivenUp {
+        let mut given_up = GivenUp::new();
         self.looked_at = snapshot.path_generation;
         self.oldest = Time::NEVER;
         let mut place = 0;
         while let Some(hop) = self.hops.get_mut(place) {
             let (interface, address) = hop.awaited;
-            let known = snapshot.neighbours.get(interface, address).and_then(|neighbour| {
-                match neighbour.state {
-                    NeighbourState::Reachable | NeighbourState::Stale => Some(neighbour.mac),
-                    NeighbourState::Incomplete | NeighbourState::Failed => None,
-                }
-            });
+            let known = known(snapshot, interface, address);
             if known.is_some() {
                 in_use.found(interface, address);
             }
-            while let Some(waits_since) = self.frames.front(&hop.queue).map(|held| held.note) {
-                if known.is_none() && now.since(waits_since) < self.patience {
-                    self.oldest = self.oldest.min(waits_since);
+            while let Some(since) = self.frames.front(&hop.queue).map(|held| held.note.since) {
+                let waits = now.since(since) < self.patience || given_up.is_full();
+                if known.is_none() && waits {
+                    self.oldest = self.oldest.min(since);
                     break;
                 }
                 let Some(held) = self.frames.pop(&mut hop.queue) else { break };
                 match known {
                     Some(mac) => send(held, interface, mac, snapshot, sink, out),
-                    None => sink.discard(held.frame, Reason::NeighbourTimeout),
+                    None => given_up.push(held),
                 }
             }
             if !self.forget_empty(place) {
                 place += 1;
             }
         }
+        given_up
     }
 
     /// Drops everything, at the end.
@@ -222,9 +208,18 @@ impl Parked {
     }
 }
 
+/// The hardware address of a next hop, once it has answered.
+fn known(snapshot: &Snapshot, interface: InterfaceId, address: IpAddr) -> Option<Mac> {
+    let neighbour = snapshot.neighbours.get(interface, address)?;
+    match neighbour.state {
+        NeighbourState::Reachable | NeighbourState::Stale => Some(neighbour.mac),
+        NeighbourState::Incomplete | NeighbourState::Failed => None,
+    }
+}
+
 /// Sends on a packet whose next hop has answered.
 fn send(
-    held: HeldFrame<Time>,
+    held: HeldFrame<Waiting>,
     interface: InterfaceId,
     mac: Mac,
     snapshot: &Snapshot,

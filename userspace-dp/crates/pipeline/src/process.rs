@@ -12,10 +12,12 @@ use policy::ZoneId;
 use telemetry::{Reason, Stage, WorkerCounters};
 use wire::{Addresses, Parsed, rewrite};
 
+use crate::held::HeldFrame;
 use crate::outbox::{Outbox, Sink};
 use crate::packet::{
     Arrivals, Entry, HOPS_MAX, Ingress, Origin, Outgoing, Packet, Packets, Verdict,
 };
+use crate::parked::Waiting;
 use crate::reasons;
 use crate::reply::{self, Answer, Outcome};
 use crate::reply_budget::ReplyBudget;
@@ -74,7 +76,9 @@ impl WorkerState {
         let counters = sink.counters;
         counters.bursts.bump();
         // What has waited goes before what comes, or a flow would overtake itself.
-        self.send_parked(context, sink, out);
+        if self.parked.has_news(context.snapshot) {
+            self.look_at_parked(context, sink, out);
+        }
         self.look_for_owners(context, sink, out);
         self.flush_ready(context, sink, out);
         let mut packets = Packets::new();
@@ -130,7 +134,7 @@ impl WorkerState {
         out: &mut Outbox,
     ) {
         for packet in packets.drain(..) {
-            let Packet { frame, arrived, hops, verdict, .. } = packet;
+            let Packet { frame, arrived, hops, verdict, origin, seal_for, reply, .. } = packet;
             match verdict {
                 Verdict::Forward(port) => out.transmit(port, Outgoing { frame, arrived }, sink),
                 Verdict::HandOff(..) if hops >= HOPS_MAX => {
@@ -142,7 +146,11 @@ impl WorkerState {
                 Verdict::Punt => out.punt(Outgoing { frame, arrived }, sink),
                 Verdict::AwaitSession(peer) => self.stage(peer, frame, arrived, context, sink, out),
                 Verdict::AwaitNeighbour(interface, address) => {
-                    self.park((interface, address), frame, arrived, context, sink, out);
+                    let own = reply || seal_for.is_some();
+                    let origin = Some(origin).filter(|_| !own);
+                    let note = Waiting { since: context.now, origin };
+                    let held = HeldFrame { frame, arrived, note };
+                    self.park((interface, address), held, context, sink, out);
                 }
                 Verdict::Consumed => sink.pool.put(frame),
                 // A packet that no stage decided about is a fault, and does not pass.
@@ -154,7 +162,7 @@ impl WorkerState {
 }
 
 /// Turns a packet that cannot pass into the answer to it, when one is due, and routes that.
-fn tell<'s>(
+pub(crate) fn tell<'s>(
     packet: &mut Packet<'s>,
     due: Option<Answer>,
     context: &Context<'s>,

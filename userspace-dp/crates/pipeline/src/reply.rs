@@ -18,7 +18,7 @@ pub(crate) enum Answer {
     TimeExceeded,
     /// It does not fit; this would.
     TooBig(u16),
-    /// There is no way to the host.
+    /// There is no way to the host, or it does not answer on its link.
     Unreachable,
     /// There is no route at all.
     NoRoute,

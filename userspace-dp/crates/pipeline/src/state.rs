@@ -14,7 +14,7 @@ use crate::held::{HeldFrame, HeldFrames, HeldQueue};
 use crate::in_use::NeighboursInUse;
 use crate::outbox::{Outbox, Sink};
 use crate::packet::{Entry, Origin, Packet, Packets, Verdict};
-use crate::parked::{Awaited, Parked};
+use crate::parked::{Parked, Waiting};
 use crate::path::{HANDSHAKE_CLASS, OuterPath};
 use crate::process::Context;
 use crate::snapshot::PeerIndex;
@@ -39,7 +39,7 @@ pub struct WorkerState {
     pub(crate) sessions: Sessions,
     pub(crate) peers: Box<[PeerSlot]>,
     staged: HeldFrames<()>,
-    parked: Parked,
+    pub(crate) parked: Parked,
     pub(crate) in_use: NeighboursInUse,
     /// Peers whose staged packets can go.
     ready: ArrayVec<PeerIndex, READY_MAX>,
@@ -181,34 +181,6 @@ impl WorkerState {
         }
     }
 
-    /// Keeps a packet until its next hop answers, and has control told that it is missing, but not all the time.
-    pub(crate) fn park(
-        &mut self,
-        awaited: Awaited,
-        frame: Frame,
-        arrived: Time,
-        context: &Context<'_>,
-        sink: &mut Sink<'_>,
-        out: &mut Outbox,
-    ) {
-        let (interface, address) = awaited;
-        debug_assert!(context.snapshot.interface(interface).is_some());
-        if self.in_use.note_missing(interface, address, context.now) {
-            out.neighbour_missing(interface, address, sink.counters);
-        }
-        self.parked.park(awaited, frame, arrived, context.now, sink);
-    }
-
-    /// Sends on what waited for next hops that the snapshot has brought.
-    pub(crate) fn send_parked(
-        &mut self,
-        context: &Context<'_>,
-        sink: &mut Sink<'_>,
-        out: &mut Outbox,
-    ) {
-        self.parked.poll_new(&mut self.in_use, context.snapshot, context.now, sink, out);
-    }
-
     /// Notes that a peer's staged packets can go.
     pub(crate) fn mark_ready(&mut self, index: PeerIndex) {
         // Flushed after every burst and every command, so there is room for each peer that either can name.
@@ -221,7 +193,9 @@ impl WorkerState {
     /// Does what time asks for: keepalives, handshakes, packets whose next hop has answered or never will.
     /// Call it once a turn.
     pub fn poll(&mut self, context: &Context<'_>, sink: &mut Sink<'_>, out: &mut Outbox) {
-        self.parked.poll(&mut self.in_use, context.snapshot, context.now, sink, out);
+        if self.parked.has_news(context.snapshot) || self.parked.is_overdue(context.now) {
+            self.look_at_parked(context, sink, out);
+        }
         self.look_for_owners(context, sink, out);
         for _ in 0..TIMERS_PER_TURN {
             match self.sessions.poll_timers(context.now) {
@@ -440,7 +414,9 @@ impl WorkerState {
                 out.transmit(port, crate::packet::Outgoing { frame, arrived }, sink);
             }
             Verdict::AwaitNeighbour(interface, address) => {
-                self.park((interface, address), frame, arrived, context, sink, out);
+                let note = Waiting { since: context.now, origin: None };
+                let held = HeldFrame { frame, arrived, note };
+                self.park((interface, address), held, context, sink, out);
             }
             Verdict::Drop(reason) => sink.discard(frame, reason),
             Verdict::Pending

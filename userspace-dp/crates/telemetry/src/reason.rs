@@ -159,7 +159,7 @@ reasons! {
     HopLimit                "hop_limit"               Forward   Normal    "The hop limit ran out; the sender is told, within the reply rate.";
     PacketTooBig            "packet_too_big"          Forward   Normal    "Larger than the way out carries and not to be fragmented; the sender is told, within the reply rate.";
     NeedsFragmentation      "needs_fragmentation"     Forward   Normal    "Larger than the way out carries; the gateway does not fragment, and the sender is told, within the reply rate.";
-    NeighbourTimeout        "neighbour_timeout"       Forward   Shortage  "The next hop did not answer in time.";
+    NeighbourTimeout        "neighbour_timeout"       Forward   Shortage  "The next hop did not answer in time; the sender is told, within the reply rate.";
     NeighbourQueueFull      "neighbour_queue_full"    Forward   Shortage  "Too many packets wait for next hops to answer.";
 
     PeerUnknown             "wg_no_peer"              Egress    Normal    "No peer's allowed IPs cover the destination.";

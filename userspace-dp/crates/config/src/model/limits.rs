@@ -26,7 +26,7 @@ pub struct Limits {
     pub parked_packets: u32,
 
     /// How long such a packet is held.
-    #[schemars(extend("x-failure" = "A packet held longer is dropped and counted. From 10ms to 10s."))]
+    #[schemars(extend("x-failure" = "A packet held longer is dropped and counted; its sender hears that the host cannot be reached, within `reply_rate`. From 10ms to 10s."))]
     pub park_time: Duration,
 
     /// Frames that wait between each pair of workers, and between a worker and the TUN device, a power of two.
