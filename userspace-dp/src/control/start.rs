@@ -114,7 +114,8 @@ pub struct Running {
     _port_guard: Option<UdpSocket>,
 }
 
-/// Frames that a worker has beyond what its rings hold: bursts, hand-offs, packets that wait.
+/// Frames that a worker has beyond what its rings and packets without a next hop hold: bursts, hand-offs, packets that
+/// wait for sessions.
 const FRAMES_IN_FLIGHT: u32 = 4096;
 /// Packets that may wait for sessions, per worker.
 const STAGED: usize = 2048;
@@ -211,7 +212,12 @@ fn frames_per_worker(config: &config::Config, held: &[Held], workers: u32) -> u3
             queues * (wanted.fill_ring + wanted.rx_ring + wanted.tx_ring)
         })
         .sum();
-    in_rings + FRAMES_IN_FLIGHT
+    in_rings + frames_beyond_rings(&config.limits)
+}
+
+/// What waits may take all the room that it has without taking it from the rings.
+const fn frames_beyond_rings(limits: &config::Limits) -> u32 {
+    limits.parked_packets + FRAMES_IN_FLIGHT
 }
 
 fn map_frames(config: &config::Config, frames: u32) -> Result<(Arc<Umem>, FramePool)> {
@@ -609,4 +615,19 @@ fn helper(
     };
     let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run)?;
     Ok(HelperThread { name, waker, thread })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_that_wait_leave_the_rings_their_frames_however_many_may_wait() {
+        for parked_packets in [1, 256, 1 << 16] {
+            let limits = config::Limits { parked_packets, ..config::Limits::default() };
+            let waiting = parked_packets as usize + STAGED;
+            let bursts = 2 * io::BURST;
+            assert!(frames_beyond_rings(&limits) as usize >= waiting + bursts, "{parked_packets}");
+        }
+    }
 }

@@ -47,8 +47,8 @@ pub struct Gateway {
     #[schemars(extend("x-failure" = "An interface whose MTU does not fit is refused."))]
     pub frame_size: Size,
 
-    /// Packet frames per worker. `"auto"` takes what the rings of its queues can hold, and as many again for
-    /// packets in flight.
+    /// Packet frames per worker. `"auto"` takes what the rings of its queues can hold, `limits.parked_packets`, and
+    /// 4096 for other packets in flight.
     #[schemars(extend("x-unit" = "frames", "x-failure" = "Too few and the fill rings run dry: the driver drops, and an idle driver burns a core. Fewer than the fill rings hold is refused."))]
     pub frames_per_worker: Count,
 
