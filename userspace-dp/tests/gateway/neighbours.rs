@@ -3,10 +3,11 @@
 use crate::ringwall;
 use anyhow::{Context, Result, ensure};
 use lab::{
-    GATEWAY_TUNNEL_V4, GATEWAY_TUNNEL_V6, SERVER_V4, SERVER_V6, Tunnel, continuous_ping, ping,
-    ping_transcript, wait_until,
+    GATEWAY_TUNNEL_V4, GATEWAY_TUNNEL_V6, Namespace, SERVER_V4, SERVER_V6, Tunnel, continuous_ping,
+    ping, ping_transcript, wait_until,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::thread;
 use std::time::Duration;
 
 /// Addresses of the server that nobody has talked to.
@@ -34,6 +35,41 @@ fn the_first_packet_to_a_new_neighbour_waits_and_arrives() -> Result<()> {
             // One request; time enough for the kernels to ask for each other more than once.
             let report = ping(&client, address, 1, "-W 5")?;
             ensure!(report.complete(), "the first request to {address} is lost: {report:?}");
+        }
+        ensure!(tunnel.ringwall()?.drops("neighbour_timeout")? == 0, "packets waited in vain");
+        Ok(())
+    })
+}
+
+/// How many times the kernel has asked for a neighbour, counted from somewhere; `None` while it does not ask.
+fn requests(gateway: &Namespace, address: IpAddr) -> Option<u32> {
+    let shown = gateway.run(&format!("ip -s neighbour show {address} dev lan0")).ok()?;
+    let entry = shown.lines().find(|line| line.contains("INCOMPLETE"))?;
+    entry.split("probes ").nth(1)?.split(' ').next()?.parse().ok()
+}
+
+#[test]
+fn a_packet_waits_for_a_host_that_does_not_hear_the_first_requests() -> Result<()> {
+    if !lab::available() {
+        return Ok(());
+    }
+    Tunnel::with(&ringwall(), |tunnel| {
+        let (client, server) = (tunnel.client_side(), tunnel.server_side());
+        let gateway = tunnel.lab.namespace("gateway");
+        ensure!(ping(&client, SERVER_V4, 3, "")?.complete(), "the tunnel does not work");
+        for (address, rest) in fresh_addresses().zip(["/24 dev eth0", "/64 dev eth0 nodad"]) {
+            let report = thread::scope(|scope| {
+                let waits = scope.spawn(|| ping(&client, address, 1, "-W 10"));
+                let mut first = None;
+                wait_until("the kernel asks again", Duration::from_secs(10), || {
+                    let requests = requests(&gateway, address);
+                    first = first.or(requests);
+                    requests > first
+                })?;
+                server.run(&format!("ip address add {address}{rest}"))?;
+                waits.join().expect("ping ends")
+            })?;
+            ensure!(report.complete(), "{address}: two lost requests cost the packet: {report:?}");
         }
         ensure!(tunnel.ringwall()?.drops("neighbour_timeout")? == 0, "packets waited in vain");
         Ok(())
@@ -82,10 +118,10 @@ fn neighbours_that_are_flushed_under_traffic_cost_no_packet() -> Result<()> {
         let v6 = continuous_ping(&tunnel.lab, &client, SERVER_V6, 10)?;
         // The server's address, and that of the client's outside. Each answers and vanishes within a second again.
         for device in ["lan0", "wan0"].into_iter().cycle().take(6) {
-            std::thread::sleep(Duration::from_millis(400));
+            thread::sleep(Duration::from_millis(400));
             gateway.run(&format!("ip neighbour flush dev {device}"))?;
         }
-        std::thread::sleep(Duration::from_secs(2));
+        thread::sleep(Duration::from_secs(2));
         for report in [v4.report()?, v6.report()?] {
             println!("across six flushes: {report:?}");
             let lost = report.sent - report.received;
