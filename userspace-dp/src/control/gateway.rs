@@ -28,7 +28,8 @@ use super::observer::{DeviceView, Observer, ObserverParts, RouteView, View, unix
 use super::peers::NameToResolve;
 use super::problems::{self, Matter, Problems};
 use super::resolver::Resolver;
-use super::start::{self, Running};
+use super::running::Running;
+use super::start;
 use super::watch::{WATCH_EVERY, Watch};
 use super::{http, link_statistics, logging, reload, socket};
 use crate::api;

@@ -20,6 +20,7 @@ pub mod reload;
 pub mod resolver;
 pub mod routing;
 pub mod rules;
+pub mod running;
 pub mod show;
 pub mod snapshots;
 pub mod socket;

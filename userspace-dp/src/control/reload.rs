@@ -14,8 +14,8 @@ use super::gateway::Gateway;
 use super::netlink::Tables;
 use super::peers::{PeerRegistry, Transition};
 use super::problems::Matter;
+use super::running::Running;
 use super::snapshots::SnapshotMaker;
-use super::start::Running;
 use super::{logging, rules};
 use crate::runtime::handshake::HandshakeClient;
 
