@@ -1,39 +1,31 @@
 //! The gateway, its cables, its peers and its hosts, and how they take turns.
 
-use core::num::NonZeroU32;
+mod accounts;
+mod faulty_queue;
+mod making;
+
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
-use aead::{Aead, Choice};
-use clock::{Clock, Rate, Time, Virtual};
-use io::memory::{CableConfig, MemoryPort, Station, WhenFull, cable};
-use io::ring::RingSize;
-use io::{Census, Faults, Faulty, FramePool, Port, Umem, UmemConfig};
-use pipeline::handshake::{HandshakeEvent, PeerCommand};
-use pipeline::testing::{LAN, Network, PEERS, WAN, outer_datagram};
-use pipeline::{
-    ControlEvent, Outbox, PeerOwners, PortId, ReplyBudget, StateLimits, TunnelPeer, WorkerId,
-    WorkerState,
-};
+use clock::{Clock, Time, Virtual};
+use io::memory::{MemoryPort, Station};
+use io::{Faults, FramePool, Umem};
+use pipeline::testing::{LAN, WAN, outer_datagram};
+use pipeline::{ControlEvent, PortId};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng};
 use ringwall::runtime::alloc_guard;
-use ringwall::runtime::handshake::{
-    HandshakeParts, HandshakeThread, NewPeer, PeerSettings, WorkerLink,
-};
-use ringwall::runtime::mesh::{MeshSeat, mesh};
+use ringwall::runtime::handshake::HandshakeThread;
+use ringwall::runtime::mesh::MeshSeat;
 use ringwall::runtime::publish::Publisher;
-use ringwall::runtime::shared::WorkerShared;
-use ringwall::runtime::wake::{Waker, wake_pair};
-use ringwall::runtime::worker::{Body, Device, Mailboxes, Worker};
-use telemetry::{Reason, WorkerCounters};
-use wireguard::{Gate, GateSettings, HandshakeSettings, Handshakes, PeerHandle, PrivateKey};
+use ringwall::runtime::worker::Worker;
+use telemetry::WorkerCounters;
+use wireguard::PeerHandle;
 
-use crate::client::{Gateway as Client, START, wall};
+use crate::client::{Gateway as Client, wall};
+use faulty_queue::{FaultHandle, Queue};
 
 /// How the gateway is made.
 #[derive(Clone, Copy)]
@@ -57,8 +49,6 @@ impl Plan {
         forbid_allocation: false,
     };
 }
-
-type Queue = Box<dyn Port>;
 
 /// A peer of the tunnel: the client, and the gateway as it knows it.
 pub struct Peer {
@@ -87,201 +77,7 @@ pub struct World {
     forbid_allocation: bool,
 }
 
-/// A port whose faults can be changed while a worker owns it.
-type FaultHandle = std::rc::Rc<std::cell::RefCell<Faulty<MemoryPort>>>;
-
-struct Shared(FaultHandle, Arc<Umem>);
-
-impl Port for Shared {
-    fn receive(&mut self, burst: &mut io::Burst) -> usize {
-        self.0.borrow_mut().receive(burst)
-    }
-    fn transmit(&mut self, burst: &mut io::Burst) -> usize {
-        self.0.borrow_mut().transmit(burst)
-    }
-    fn reap(&mut self, pool: &mut FramePool) -> usize {
-        self.0.borrow_mut().reap(pool)
-    }
-    fn refill(&mut self, pool: &mut FramePool) -> usize {
-        self.0.borrow_mut().refill(pool)
-    }
-    fn kick(&mut self) -> io::Kick {
-        self.0.borrow_mut().kick()
-    }
-    fn umem(&self) -> &Arc<Umem> {
-        &self.1
-    }
-    fn statistics(&self) -> io::PortStatistics {
-        self.0.borrow().statistics()
-    }
-    fn census(&self) -> Census {
-        self.0.borrow().census()
-    }
-    fn as_fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
-        None
-    }
-}
-
 impl World {
-    pub fn new(plan: Plan, seed: u64) -> Self {
-        let mut rng = StdRng::seed_from_u64(seed);
-        let workers = usize::from(plan.workers);
-        let frames = plan.frames_per_worker * (u32::from(plan.workers) + 1);
-        let (umem, mut pool) = Umem::new(UmemConfig::with_frames(frames)).expect("memory");
-        let waker = || wake_pair().expect("an event descriptor");
-        let wakers: Vec<Waker> = (0..=workers).map(|_| waker().1).collect();
-        let mut seats = mesh(&wakers, plan.mesh);
-        let slow_path = seats.pop().expect("the last seat");
-
-        let private = PrivateKey::generate(&mut rng);
-        let gate_settings = GateSettings {
-            per_source: Rate::new(1000, 1000),
-            gateway: Rate::new(10_000, 10_000),
-            ..GateSettings::STANDARD
-        };
-        let gate = Arc::new(Gate::new(&private.public_key(), &gate_settings, &mut rng));
-        let owners = PeerOwners::new(PEERS.len());
-        let settings = HandshakeSettings::new(
-            NonZeroU32::new(u32::from(plan.workers)).expect("workers"),
-            PEERS.len(),
-        );
-        let engine =
-            Handshakes::new(&private, &settings, Box::new(StdRng::seed_from_u64(rng.next_u64())));
-        let (mut links, mut ends) = (Vec::new(), Vec::new());
-        for waker in wakers.iter().take(workers) {
-            let (command_in, commands) = rtrb::RingBuffer::<PeerCommand>::new(1024);
-            let (handshakes, events) = rtrb::RingBuffer::<HandshakeEvent>::new(1024);
-            links.push(WorkerLink { commands: command_in, events, waker: waker.clone() });
-            ends.push((commands, handshakes));
-        }
-        let (sleeper, handshake_waker) = waker();
-        let counters = Arc::new(WorkerCounters::new().into_inner());
-        let (handshakes, control) = HandshakeThread::new(HandshakeParts {
-            engine,
-            gate: Arc::clone(&gate),
-            owners: owners.clone(),
-            places: PEERS.len(),
-            workers: links,
-            sleeper,
-            waker: handshake_waker.clone(),
-            counters: Arc::clone(&counters),
-            stop: Arc::new(AtomicBool::new(false)),
-        });
-        let mut handshakes = handshakes;
-
-        let mut peers = Vec::new();
-        let mut known = Vec::new();
-        for plan in &PEERS {
-            let key = PrivateKey::generate(&mut rng);
-            let new = NewPeer {
-                public: key.public_key(),
-                preshared: None,
-                settings: PeerSettings { endpoint: None, keepalive: None },
-            };
-            // Control asks and waits, so it asks from a thread of its own while ours answers.
-            let control = control.clone();
-            let asking = std::thread::spawn(move || control.add(new));
-            while !asking.is_finished() {
-                handshakes.turn(START, wall(START));
-            }
-            let id = asking.join().expect("control").expect("the thread").expect("a place");
-            known.push(Some(TunnelPeer { id, application_messages: false }));
-            let mut client = Client::new(&key, plan.endpoint, rng.next_u64());
-            let at =
-                if plan.socket().is_ipv4() { "192.0.2.1:51820" } else { "[2001:db8::1]:51820" };
-            let at: SocketAddr = at.parse().expect("an address");
-            let gateway = client.add_peer(private.public_key(), None, Some(at), None);
-            peers.push(Peer { client, gateway });
-        }
-
-        let mut network = Network::new();
-        let mut snapshot = network.snapshot(owners, 1);
-        snapshot.tunnel.gate = Some(gate);
-        snapshot.tunnel.peers = known.into();
-        let publisher = Publisher::new(snapshot, workers);
-        let reply_budget =
-            Arc::new(ReplyBudget::new(8, Rate::new(1000, 1000), Rate::new(100, 100)));
-
-        let ring = RingSize::new(plan.ring).expect("a power of two");
-        let config = CableConfig { ring_size: ring, when_full: WhenFull::Drop };
-        let (mut members, mut stations, mut faults, mut events) =
-            (Vec::new(), BTreeMap::new(), Vec::new(), Vec::new());
-        for (number, (seat, (commands, to_handshakes))) in seats.into_iter().zip(ends).enumerate() {
-            let mut own = pool.split(plan.frames_per_worker as usize);
-            let mut devices = Vec::new();
-            for port in [WAN, LAN] {
-                let (far_umem, far_pool) =
-                    Umem::new(UmemConfig::with_frames(4 * plan.ring)).expect("memory");
-                let (near, far) = cable(&umem, &far_umem, config);
-                stations.insert((port, number as u16), Station::new(far, far_pool));
-                let queue: Queue = if plan.forbid_allocation {
-                    Box::new(near)
-                } else {
-                    let faulty = Faulty::new(
-                        near,
-                        Faults::NONE,
-                        Faults::NONE,
-                        rng.next_u64(),
-                        own.split(32),
-                    );
-                    let shared = std::rc::Rc::new(std::cell::RefCell::new(faulty));
-                    faults.push(std::rc::Rc::clone(&shared));
-                    Box::new(Shared(shared, Arc::clone(&umem)))
-                };
-                devices.push(Device { port, number: number as u32, queue });
-            }
-            let (event_in, event_out) = rtrb::RingBuffer::new(256);
-            events.push(event_out);
-            let limits = StateLimits {
-                peers: 8,
-                staged: 512,
-                parked: 64,
-                park_time: Duration::from_secs(3),
-            };
-            let aead = Aead::new(Choice::Auto).expect("a cipher");
-            members.push(Worker {
-                id: WorkerId(number as u16),
-                workers: plan.workers,
-                snapshots: publisher.subscribe(number),
-                shared: Arc::new(WorkerShared::new(START)),
-                reply_budget: Arc::clone(&reply_budget),
-                hash_seed: 9,
-                body: Body {
-                    devices,
-                    pool: own,
-                    state: WorkerState::new(aead, limits, rng.next_u64(), START),
-                    outbox: Outbox::new(2, plan.outbox),
-                    seat,
-                    mailboxes: Mailboxes {
-                        commands,
-                        handshakes: to_handshakes,
-                        handshake_waker: handshake_waker.clone(),
-                        events: event_in,
-                        control_waker: waker().1,
-                    },
-                },
-            });
-        }
-        Self {
-            rng,
-            peers,
-            workers: plan.workers,
-            clock: Virtual::starting_at(START),
-            umem,
-            order: (0..members.len()).collect(),
-            members,
-            faults,
-            stations,
-            slow_path,
-            slow_path_pool: pool,
-            handshakes,
-            handshake_counters: counters,
-            events,
-            _publisher: publisher,
-            forbid_allocation: plan.forbid_allocation,
-        }
-    }
-
     pub fn now(&self) -> Time {
         self.clock.now()
     }
@@ -418,71 +214,6 @@ impl World {
         for port in &self.faults {
             port.borrow_mut().set_faults(faults, faults);
         }
-    }
-
-    /// Every frame of the gateway is in exactly one place.
-    pub fn audit(&self) {
-        let members: Census = self.members.iter().map(|member| member.body.census()).sum();
-        let seats = self.members.iter().map(|member| &member.body.seat);
-        let in_mesh: usize =
-            seats.map(MeshSeat::incoming).sum::<usize>() + self.slow_path.incoming();
-        let all = self.umem.census()
-            + members
-            + self.slow_path_pool.census()
-            + Census::held(in_mesh as u64);
-        all.audit(&self.umem).expect("every frame is somewhere");
-        assert_eq!(all.lost, 0);
-        let owed: usize = self.members.iter().map(|member| member.body.seat.owed()).sum();
-        let lent: usize = self.members.iter().map(|member| member.body.seat.lent()).sum();
-        assert!(owed <= lent + self.slow_path.lent(), "nobody owes what nobody lent");
-    }
-
-    /// Packets that workers dropped, by reason.
-    pub fn drops(&self) -> Vec<(Reason, u64)> {
-        let of = |reason| {
-            let workers = self.members.iter().map(|member| member.shared.counters.dropped(reason));
-            workers.sum::<u64>() + self.handshake_counters.dropped(reason)
-        };
-        Reason::all().map(|reason| (reason, of(reason))).filter(|(_, count)| *count > 0).collect()
-    }
-
-    /// Packets that workers dropped.
-    pub fn dropped(&self) -> u64 {
-        self.drops().iter().map(|(_, count)| count).sum()
-    }
-
-    /// Packets handed from worker to worker.
-    pub fn handed_over(&self) -> u64 {
-        self.members.iter().map(|member| member.shared.counters.handed_over.read()).sum()
-    }
-
-    /// Packets that found no room at either end of a cable.
-    pub fn lost_on_cables(&self) -> u64 {
-        let devices = self.members.iter().flat_map(|member| &member.body.devices);
-        let near: u64 = devices.map(|device| device.queue.statistics().fill_ring_empty).sum();
-        near + self
-            .stations
-            .values()
-            .map(|station| station.statistics().fill_ring_empty)
-            .sum::<u64>()
-    }
-
-    /// Stops the gateway as the daemon does: everything goes back, and nothing is missing.
-    pub fn end(mut self) {
-        for member in &mut self.members {
-            member.drain();
-        }
-        for member in &mut self.members {
-            member.drain();
-        }
-        let pool = &mut self.slow_path_pool;
-        self.slow_path.drain(|frame| pool.put(frame));
-        for member in &mut self.members {
-            member.drain();
-        }
-        self.audit();
-        let held: u64 = self.members.iter().map(|member| member.body.census().held).sum();
-        assert_eq!(held, 0, "nothing waits any more");
     }
 }
 
