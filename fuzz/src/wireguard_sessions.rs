@@ -114,7 +114,7 @@ impl World {
         }
         let original = message.clone();
         let endpoint = Endpoint::configured(([192, 0, 2, 1], 5).into());
-        let mut burst = [Inbound::new(&mut message, endpoint)];
+        let mut burst = [Inbound::new(&mut message, endpoint, None)];
         self.sides[to].open_burst(&self.aead, &mut burst, self.now);
         if burst[0].result.is_ok() {
             assert!(damage.is_none(), "a damaged packet was delivered");

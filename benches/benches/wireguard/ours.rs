@@ -68,7 +68,7 @@ impl Tunnel {
             let mut burst = ArrayVec::<Inbound<'_>, COUNT>::new();
             for (frame, inner) in frames.iter_mut().zip(inner) {
                 let end = MESSAGE + message_length(inner.len(), MTU);
-                burst.push(Inbound::new(&mut frame[MESSAGE..end], endpoint()));
+                burst.push(Inbound::new(&mut frame[MESSAGE..end], endpoint(), None));
             }
             self.receiver.open_burst(&self.aead, &mut burst, NOW);
             for inbound in &burst {

@@ -2,7 +2,7 @@
 
 use crate::ringwall;
 use anyhow::{Result, ensure};
-use lab::{Implementation, SERVER_V4, Start, Tunnel, TunnelOptions, ping, wait_until};
+use lab::{Family, Implementation, SERVER_V4, Start, Tunnel, TunnelOptions, ping, wait_until};
 use std::time::Duration;
 
 /// Four megabytes take about eight seconds: time to move in the middle.
@@ -53,4 +53,30 @@ fn the_gateway_moves_back_to_a_client_that_it_called() -> Result<()> {
         ensure!(ping(&server, inner, 3, "")?.complete(), "the moved client is not reached");
         Ok(())
     })
+}
+
+/// A stack on the same machine leaves the outer UDP checksum to hardware that a virtual device does not have.
+fn moves_with_half_done_checksums(outer: Family) -> Result<()> {
+    Tunnel::with(&TunnelOptions { outer, ..ringwall() }, |tunnel| {
+        let outside = tunnel.client_side();
+        outside.run("ethtool -K eth0 tx on")?;
+        let offloads = outside.run("ethtool -k eth0")?;
+        ensure!(offloads.contains("tx-checksumming: on"), "no such offload:\n{offloads}");
+        ensure!(ping(&outside, SERVER_V4, 3, "")?.complete(), "the tunnel does not work");
+        tunnel.clients[0].wg("set", "listen-port 40779")?;
+        ensure!(ping(&outside, SERVER_V4, 3, "")?.complete(), "the moved client is not heard");
+        let gateway = tunnel.ringwall()?;
+        let peers = gateway.verb("show peers --json")?;
+        ensure!(peers.contains(":40779"), "the new endpoint is not shown:\n{peers}");
+        ensure!(gateway.drops("wg_outer_checksum")? == 0, "packets were refused");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_client_on_the_same_machine_moves_with_checksums_half_done() -> Result<()> {
+    if !lab::available() {
+        return Ok(());
+    }
+    [Family::V4, Family::V6].into_iter().try_for_each(moves_with_half_done_checksums)
 }

@@ -22,6 +22,11 @@ pub(crate) fn admit(
         packet.verdict = Verdict::Drop(Reason::LocalNotTunnel);
         return;
     };
+    // Whoever sent the message is answered, and later reached, where it came from.
+    if !shows_its_path(packet) {
+        packet.verdict = Verdict::Drop(Reason::WgOuterChecksum);
+        return;
+    }
     let endpoint = endpoint_of(packet);
     let arrival = Arrival { worker: u32::from(context.worker.0), endpoint };
     let range = packet.parsed.payload_range();
@@ -49,4 +54,13 @@ pub(crate) fn admit(
             }
         }
     };
+}
+
+/// Whether the outer UDP checksum vouches for the outer addresses and ports.
+fn shows_its_path(packet: &Packet<'_>) -> bool {
+    let segment = packet.parsed.l4()..packet.parsed.payload_range().end;
+    let segment = packet.frame.data().get(segment).unwrap_or_default();
+    segment.split_first_chunk().is_some_and(|(header, message)| {
+        wire::udp::is_intact(header, message, &packet.parsed.addresses)
+    })
 }

@@ -3,6 +3,9 @@
 //! Data messages whose receiver index names another worker are handed over unopened. The others are opened as one
 //! batch, recorded in the replay window, and then treated like any packet that arrives: parsed, checked for a
 //! source that the peer may use, and passed on to screens and policy in the tunnel's zone.
+//!
+//! The outer UDP checksum is looked at where the outer source is believed: in handshake messages, and in data that
+//! would move its peer. Anywhere else the tag covers all that matters.
 
 use core::net::SocketAddr;
 
@@ -10,7 +13,7 @@ use arrayvec::ArrayVec;
 use io::BURST;
 use telemetry::{Reason, WorkerCounters};
 use wire::wireguard::Kind;
-use wire::{Addresses, Ecn, Transport, rewrite};
+use wire::{Addresses, Ecn, Transport, rewrite, udp};
 use wireguard::{Endpoint, Inbound, Payload, Received, Rejected};
 
 use crate::outbox::{ControlEvent, Outbox};
@@ -73,6 +76,18 @@ pub(crate) fn endpoint_of(packet: &Packet<'_>) -> Endpoint {
     Endpoint::new(SocketAddr::new(addresses.source(), port), addresses.destination())
 }
 
+/// The UDP header of a tunnel packet and the message behind it; no message when there is no header.
+fn datagram_of<'p>(
+    packet: &'p mut Packet<'_>,
+) -> (Option<&'p [u8; udp::HEADER_LEN]>, &'p mut [u8]) {
+    let segment = packet.parsed.l4()..packet.parsed.payload_range().end;
+    let segment = packet.frame.data_mut().get_mut(segment).unwrap_or_default();
+    match segment.split_first_chunk_mut() {
+        Some((header, message)) => (Some(header), message),
+        None => (None, &mut []),
+    }
+}
+
 fn open(
     state: &mut WorkerState,
     packets: &mut Packets<'_>,
@@ -90,9 +105,8 @@ fn open(
                 continue;
             }
             let endpoint = endpoint_of(packet);
-            let range = packet.parsed.payload_range();
-            let message = packet.frame.data_mut().get_mut(range).unwrap_or_default();
-            inbound.push(Inbound::new(message, endpoint));
+            let (header, message) = datagram_of(packet);
+            inbound.push(Inbound::new(message, endpoint, header));
         }
         state.sessions.open_burst(&state.aead, &mut inbound, context.now);
         results.extend(inbound.iter().map(|inbound| inbound.result));

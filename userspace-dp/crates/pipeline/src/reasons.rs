@@ -68,6 +68,7 @@ pub fn of_rejected(rejected: Rejected) -> Reason {
         Rejected::SessionExpired => Reason::WgSessionExpired,
         Rejected::TooShort => Reason::WgTooShort,
         Rejected::Replayed => Reason::WgReplayed,
+        Rejected::ChecksumWrong => Reason::WgOuterChecksum,
         Rejected::TagMismatch => Reason::WgTagMismatch,
         Rejected::SessionGone => Reason::WgSessionGone,
         Rejected::PayloadUnknown => Reason::WgPayloadUnknown,

@@ -134,6 +134,7 @@ reasons! {
     WgSessionExpired        "wg_session_expired"            Detunnel  Normal    "The session is older than 180 seconds.";
     WgTooShort              "wg_too_short"                  Detunnel  Hostile   "Shorter than its authentication tag.";
     WgReplayed              "wg_replayed"                   Detunnel  Hostile   "This counter was seen before, or lies before the window.";
+    WgOuterChecksum         "wg_outer_checksum"             Detunnel  Hostile   "The outer UDP checksum is wrong, or absent over IPv6, in a packet that would move its peer to another address, or in a handshake message.";
     WgTagMismatch           "wg_tag_mismatch"               Detunnel  Hostile   "The authentication tag does not match.";
     WgSessionGone           "wg_session_gone"               Detunnel  Normal    "The session ended while the packet was on its way.";
     WgPayloadUnknown        "wg_payload_unknown"            Detunnel  Hostile   "Authenticated, but neither an IP packet nor an application message.";

@@ -1,10 +1,12 @@
 //! UDP (RFC 768; over IPv6, RFC 8200 section 8.1). The UDP length may end before the IP packet does
 //! (RFC 9868 puts options there); the surplus is not payload. Checksums are not verified on the way
 //! through: that is the receiver's business, and rewrites keep them as right or wrong as they were.
+//! Whoever is the receiver asks [`is_intact`].
 
 use core::fmt;
 
-use crate::{Addresses, Malformed, NoRoom, checksum, protocol};
+use crate::checksum::{self, Sum};
+use crate::{Addresses, Family, Malformed, NoRoom, protocol};
 
 pub(crate) mod field {
     use core::ops::Range;
@@ -99,6 +101,23 @@ impl Repr {
     }
 }
 
+/// Whether the checksum of a received datagram, `header` before `payload`, vouches for its addresses and ports.
+///
+/// One that holds does, and so does its absence over IPv4, where a sender may leave it out (RFC 768). Over IPv6 it
+/// is not optional (RFC 8200, section 8.1). A sender on this machine may leave only the pseudo header's sum in the
+/// field, for hardware that a virtual device does not have: that shows the addresses, and what never was on a wire
+/// has had no occasion to change.
+pub fn is_intact(header: &[u8; HEADER_LEN], payload: &[u8], addresses: &Addresses) -> bool {
+    let found = u16::from_be_bytes([header[6], header[7]]);
+    if found == 0 {
+        return addresses.family() == Family::V4;
+    }
+    let len = u32::try_from(HEADER_LEN + payload.len()).unwrap_or(u32::MAX);
+    let pseudo_header = Sum::of_pseudo_header(addresses, protocol::UDP, len);
+    let all = pseudo_header.and(Sum::of(header)).and(Sum::of(payload));
+    all.checksum() == 0 || found == pseudo_header.folded()
+}
+
 impl fmt::Display for Repr {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "udp {} > {}", self.source_port, self.destination_port)
@@ -141,6 +160,55 @@ mod tests {
         segment[8..].copy_from_slice(&missing.to_be_bytes());
         REPR.emit(&mut segment, &ADDRESSES).unwrap();
         assert_eq!(View::new(&segment).unwrap().checksum(), u16::MAX);
+    }
+
+    #[test]
+    fn a_checksum_that_holds_shows_every_address_and_port() {
+        let v6 = Addresses::V6 {
+            source: "2001:db8::1".parse().unwrap(),
+            destination: "2001:db8::2".parse().unwrap(),
+        };
+        let v4 = |source: [u8; 4]| Addresses::V4 {
+            source: source.into(),
+            destination: Ipv4Addr::new(10, 0, 0, 2),
+        };
+        for addresses in [v6, v4([10, 0, 0, 1])] {
+            for text in [&b"........data"[..], b"........odd", b"........"] {
+                let mut segment = text.to_vec();
+                REPR.emit(&mut segment, &addresses).unwrap();
+                let intact = |segment: &[u8], addresses: &Addresses| {
+                    let (header, payload) = segment.split_first_chunk().unwrap();
+                    is_intact(header, payload, addresses)
+                };
+                assert!(intact(&segment, &addresses));
+                assert!(!intact(&segment, &v4([10, 0, 0, 3])), "{addresses}");
+                for byte in (0..4).chain(8..segment.len()) {
+                    let mut damaged = segment.clone();
+                    damaged[byte] ^= 0x10;
+                    assert!(!intact(&damaged, &addresses), "{addresses}, byte {byte}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_checksum_may_be_absent_over_ipv4_and_half_done_where_no_wire_was() {
+        let mut header = [0; HEADER_LEN];
+        let v6 = Addresses::V6 {
+            source: "2001:db8::1".parse().unwrap(),
+            destination: "2001:db8::2".parse().unwrap(),
+        };
+        let other = Addresses::V6 {
+            source: "2001:db8::3".parse().unwrap(),
+            destination: "2001:db8::2".parse().unwrap(),
+        };
+        assert!(is_intact(&header, b"data", &ADDRESSES));
+        assert!(!is_intact(&header, b"data", &v6));
+        let half = Sum::of_pseudo_header(&v6, protocol::UDP, 12).folded();
+        header[field::CHECKSUM].copy_from_slice(&half.to_be_bytes());
+        assert!(is_intact(&header, b"data", &v6));
+        assert!(!is_intact(&header, b"data", &other));
+        assert!(!is_intact(&header, b"datas", &v6));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use wire::Addresses;
+
 /// The two ends of the outer path to a peer.
 ///
 /// Addresses are held as IPv6 numbers, IPv4 ones mapped, so an IPv4-mapped address and its plain form are the same
@@ -38,6 +40,11 @@ impl Endpoint {
     #[inline]
     pub fn local(&self) -> Option<IpAddr> {
         (self.local != UNSPECIFIED).then(|| address(self.local))
+    }
+
+    /// Source and destination of a packet that came by this path; `None` for a path that none can have come by.
+    pub(crate) fn addresses(&self) -> Option<Addresses> {
+        Addresses::new(self.remote().ip(), self.local()?)
     }
 
     /// The same path with our address left to routing.

@@ -55,6 +55,8 @@ pub enum Rejected {
     TooShort,
     /// This counter was seen before, or lies before the window.
     Replayed,
+    /// The source is not where the peer was, and the checksum of the outer datagram does not hold.
+    ChecksumWrong,
     /// The tag does not match.
     TagMismatch,
     /// The session went away between the steps of opening or sealing.
@@ -77,7 +79,7 @@ pub enum Rejected {
 
 impl Rejected {
     /// Every cause, in order of its number.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Malformed,
         Self::UnusableSource,
         Self::Mac1Invalid,
@@ -100,6 +102,7 @@ impl Rejected {
         Self::SessionExpired,
         Self::TooShort,
         Self::Replayed,
+        Self::ChecksumWrong,
         Self::TagMismatch,
         Self::SessionGone,
         Self::PayloadUnknown,

@@ -89,7 +89,7 @@ impl Remote {
     pub fn open(&mut self, message: &[u8], now: Time) -> Result<Vec<u8>, Rejected> {
         let mut message = message.to_vec();
         let endpoint = Endpoint::new(self.gateway, self.at.ip());
-        let mut burst = [Inbound::new(&mut message, endpoint)];
+        let mut burst = [Inbound::new(&mut message, endpoint, None)];
         self.sessions.open_burst(&self.aead, &mut burst, now);
         burst[0].result?;
         Ok(burst[0].payload().to_vec())

@@ -87,6 +87,23 @@ fn a_message_for_another_gateway_or_of_another_length_is_refused() {
 }
 
 #[test]
+fn a_handshake_message_from_a_damaged_address_is_neither_admitted_nor_answered() {
+    // One gate that admits, one that asks for a cookie.
+    for load_threshold in [1000, 1] {
+        let (mut site, mut client) = scene(load_threshold);
+        let whole = frame(&client.initiation(&site), 1);
+        let mut damaged = whole.clone();
+        damaged[14 + 8 + 15] ^= 4;
+        assert_eq!(site.receive(WAN, [damaged]), []);
+        assert_eq!(site.drops(), [(Reason::WgOuterChecksum, 1)]);
+        assert_eq!(site.out.handshakes.len(), 0);
+        let answered = site.receive(WAN, [whole]).len();
+        assert_eq!(answered + site.out.handshakes.len(), 1);
+        site.out.handshakes.clear();
+    }
+}
+
+#[test]
 fn without_a_gate_there_are_no_handshakes() {
     let (mut site, mut client) = scene(1000);
     site.snapshot.tunnel.gate = None;

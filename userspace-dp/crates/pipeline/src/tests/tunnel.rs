@@ -178,3 +178,57 @@ fn a_peer_that_moved_is_answered_where_it_is_by_the_address_it_used() {
     let sent = site.receive(LAN, [back.frame()]);
     assert_eq!(sent[0].parsed().addresses.destination().to_string(), "192.0.2.13");
 }
+
+/// Where the gateway reaches a peer.
+fn reached_at(site: &mut Site, peer: usize) -> String {
+    let to = with_port(PEERS[peer].host, 1);
+    let back = Packet::udp(with_port(LAN_HOST, 2).as_str(), to.as_str());
+    let parsed = site.receive(LAN, [back.frame()])[0].parsed();
+    let port = parsed.transport.ports().unwrap().1;
+    with_port(&parsed.addresses.destination().to_string(), port)
+}
+
+#[test]
+fn a_source_that_was_damaged_on_the_way_moves_no_peer() {
+    const SOURCE6: usize = 14 + 8;
+    const PORT6: usize = 14 + 40;
+    for byte in [SOURCE6, SOURCE6 + 15, PORT6, PORT6 + 1] {
+        let mut site = Site::new();
+        let mut remote = site.connect(1);
+        let mut frame = remote.frame(&out_of_tunnel(1).ip(), site.now);
+        frame[byte] ^= 4;
+        assert_eq!(site.receive(WAN, [frame.clone()]), []);
+        assert_eq!(site.drops(), [(Reason::WgOuterChecksum, 1)], "byte {byte}");
+        assert_eq!(reached_at(&mut site, 1), PEERS[1].endpoint);
+        frame[byte] ^= 4;
+        assert_eq!(site.receive(WAN, [frame]).len(), 1, "its counter was not used up");
+        site.assert_frames_complete();
+    }
+}
+
+#[test]
+fn a_peer_that_moves_needs_a_checksum_over_ipv6_and_one_that_stays_none() {
+    type Change = fn(Packet) -> Packet;
+    let as_it_is: Change = |packet| packet;
+    let half_done: Change = |packet| packet.partial_checksum();
+    let without: Change = |packet| packet.without_checksum();
+    let cases = [
+        (0, "192.0.2.13:999", as_it_is, true),
+        (0, "192.0.2.13:999", half_done, true),
+        (0, "192.0.2.13:999", without, true),
+        (1, "[2001:db8::fe]:999", as_it_is, true),
+        (1, "[2001:db8::fe]:999", half_done, true),
+        (1, "[2001:db8::fe]:999", without, false),
+        (1, PEERS[1].endpoint, without, true),
+    ];
+    for (peer, to, change, moves) in cases {
+        let mut site = Site::new();
+        let mut remote = site.connect(peer as u32);
+        remote.at = to.parse().unwrap();
+        let datagram = change(remote.datagram(&out_of_tunnel(peer).ip(), site.now));
+        assert_eq!(site.receive(WAN, [datagram.frame()]).len(), usize::from(moves), "{to}");
+        assert_eq!(reached_at(&mut site, peer), if moves { to } else { PEERS[peer].endpoint });
+        let refused = [(Reason::WgOuterChecksum, 1)];
+        assert_eq!(site.drops(), if moves { &[] } else { &refused[..] });
+    }
+}

@@ -1,11 +1,14 @@
 //! Receiving a burst: look every packet up, open all in one call of the cipher, then commit.
 //!
 //! Nothing moves before authentication: looking up writes nothing, and the commit sees only what the cipher passed.
+//! The cipher vouches for the message and not for the outer addresses, so a packet that would move its peer has to
+//! show by its UDP checksum that nothing has happened to them. That comes before the cipher, which takes the message apart.
 //! A burst comes in runs of one session, so what belongs to a session or a peer is touched once per run. One
 //! packet's failure is its own result and stops nothing.
 
 use arrayvec::ArrayVec;
 use clock::Time;
+use wire::udp;
 
 use super::{CHUNK, Cell, PeerHandle, Sessions, replay};
 use crate::protocol::{DATA_HEADER_LENGTH, DATA_OVERHEAD, REJECT_AFTER_MESSAGES};
@@ -18,6 +21,8 @@ pub struct Inbound<'a> {
     pub message: &'a mut [u8],
     /// Where it came from and which address of ours it came to.
     pub endpoint: Endpoint,
+    /// The UDP header that it came behind; `None` when whoever received it has verified the checksum.
+    pub header: Option<&'a [u8; udp::HEADER_LEN]>,
     /// What became of it.
     pub result: Result<Received, Rejected>,
 }
@@ -25,8 +30,12 @@ pub struct Inbound<'a> {
 impl<'a> Inbound<'a> {
     /// A message to open.
     #[inline]
-    pub fn new(message: &'a mut [u8], endpoint: Endpoint) -> Self {
-        Self { message, endpoint, result: Err(Rejected::Malformed) }
+    pub fn new(
+        message: &'a mut [u8],
+        endpoint: Endpoint,
+        header: Option<&'a [u8; udp::HEADER_LEN]>,
+    ) -> Self {
+        Self { message, endpoint, header, result: Err(Rejected::Malformed) }
     }
 
     /// The opened payload, padding included; empty unless opening succeeded.
@@ -52,6 +61,24 @@ pub struct Received {
     pub roamed: bool,
 }
 
+/// What is known of the way that a message came.
+#[derive(Clone, Copy)]
+struct Path<'a> {
+    endpoint: Endpoint,
+    header: Option<&'a [u8; udp::HEADER_LEN]>,
+}
+
+impl Path<'_> {
+    /// Whether the checksum says that `message` came this way.
+    #[cold]
+    fn is_shown_by(&self, message: &[u8]) -> bool {
+        self.header.is_none_or(|header| {
+            let addresses = self.endpoint.addresses();
+            addresses.is_some_and(|addresses| udp::is_intact(header, message, &addresses))
+        })
+    }
+}
+
 /// A packet on its way through the cipher.
 struct Pending {
     counter: u64,
@@ -69,8 +96,8 @@ struct LastLookup {
 impl Sessions {
     /// Opens received data messages in place. Each gets its result: a [`Received`], or
     /// [`Rejected::Malformed`], [`Rejected::CounterBeyondLimit`], [`Rejected::UnknownSession`],
-    /// [`Rejected::SessionExpired`], [`Rejected::TooShort`], [`Rejected::Replayed`], [`Rejected::TagMismatch`] or
-    /// [`Rejected::SessionGone`], checked in this order.
+    /// [`Rejected::SessionExpired`], [`Rejected::TooShort`], [`Rejected::Replayed`], [`Rejected::ChecksumWrong`],
+    /// [`Rejected::TagMismatch`] or [`Rejected::SessionGone`], checked in this order.
     pub fn open_burst(&mut self, aead: &aead::Aead, burst: &mut [Inbound<'_>], now: Time) {
         for chunk in burst.chunks_mut(CHUNK) {
             self.open_chunk(aead, chunk, now);
@@ -82,7 +109,8 @@ impl Sessions {
         let mut packets = ArrayVec::<aead::Packet<'_>, CHUNK>::new();
         let mut last = None;
         for (position, inbound) in chunk.iter_mut().enumerate() {
-            match self.look_up(inbound.message, &mut last, now) {
+            let path = Path { endpoint: inbound.endpoint, header: inbound.header };
+            match self.look_up(inbound.message, path, &mut last, now) {
                 Ok((session, counter, packet)) => {
                     pending.push(Pending { counter, session, position: position as u8 });
                     packets.push(packet);
@@ -105,11 +133,11 @@ impl Sessions {
     fn look_up<'a>(
         &'a self,
         message: &'a mut [u8],
+        path: Path<'_>,
         last: &mut Option<LastLookup>,
         now: Time,
     ) -> Result<(u32, u64, aead::Packet<'a>), Rejected> {
-        let (header, encrypted) =
-            message.split_first_chunk_mut::<DATA_HEADER_LENGTH>().ok_or(Rejected::Malformed)?;
+        let header = message.first_chunk().ok_or(Rejected::Malformed)?;
         let [kind, index, low, high] = words(header);
         if kind != 4 {
             return Err(Rejected::Malformed);
@@ -127,10 +155,15 @@ impl Sessions {
         if now >= session.expires {
             return Err(Rejected::SessionExpired);
         }
-        if encrypted.len() < aead::TAG_LENGTH {
+        if message.len() < DATA_OVERHEAD {
             return Err(Rejected::TooShort);
         }
         replay::check(self.window(number), session.replay_next, counter)?;
+        let known = self.peers[session.peer as usize].endpoint;
+        if known != Some(path.endpoint) && !path.is_shown_by(message) {
+            return Err(Rejected::ChecksumWrong);
+        }
+        let encrypted = message.get_mut(DATA_HEADER_LENGTH..).ok_or(Rejected::TooShort)?;
         let key = session.receive_key.as_bytes();
         let packet =
             aead::Packet::new(key, counter, encrypted).map_err(|_| Rejected::BufferLength)?;

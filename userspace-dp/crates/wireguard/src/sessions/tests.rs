@@ -74,7 +74,7 @@ impl Side {
         now: Time,
     ) -> Result<(Received, Vec<u8>), Rejected> {
         let mut message = message.to_vec();
-        let mut burst = [Inbound::new(&mut message, from)];
+        let mut burst = [Inbound::new(&mut message, from, None)];
         self.0.open_burst(&aead(), &mut burst, now);
         burst[0].result.map(|received| (received, burst[0].payload().to_vec()))
     }
@@ -222,7 +222,8 @@ fn a_duplicate_in_one_burst_is_opened_once_and_leaves_no_plaintext() {
     let (mut a, mut b) = connected(START);
     let message = a.seal(&[0x45; 64], START).unwrap();
     let (mut first, mut second) = (message.clone(), message);
-    let mut burst = [Inbound::new(&mut first, endpoint(1)), Inbound::new(&mut second, endpoint(1))];
+    let mut burst =
+        [Inbound::new(&mut first, endpoint(1), None), Inbound::new(&mut second, endpoint(1), None)];
     b.0.open_burst(&aead(), &mut burst, START);
     assert!(burst[0].result.is_ok());
     assert_eq!(burst[1].result, Err(Rejected::Replayed));
@@ -243,7 +244,8 @@ fn a_burst_of_every_fate_gives_each_packet_its_own() {
             _ => {}
         }
     }
-    let mut burst: Vec<_> = messages.iter_mut().map(|m| Inbound::new(m, endpoint(1))).collect();
+    let mut burst: Vec<_> =
+        messages.iter_mut().map(|m| Inbound::new(m, endpoint(1), None)).collect();
     b.0.open_burst(&aead(), &mut burst, START);
     for (i, inbound) in burst.iter().enumerate() {
         let expected = match i % 5 {
@@ -338,7 +340,8 @@ fn packets_of_a_session_that_ends_within_the_burst_yield_nothing() {
     a.install(initiator, START);
     b.install(responder, START);
     let (mut third, mut late) = (a.seal(&[0x45; 64], START).unwrap(), oldest);
-    let mut burst = [Inbound::new(&mut third, endpoint(1)), Inbound::new(&mut late, endpoint(1))];
+    let mut burst =
+        [Inbound::new(&mut third, endpoint(1), None), Inbound::new(&mut late, endpoint(1), None)];
     b.0.open_burst(&aead(), &mut burst, START);
     assert!(burst[0].result.is_ok_and(|received| received.confirmed));
     assert_eq!(burst[1].result, Err(Rejected::SessionGone));
@@ -353,7 +356,8 @@ fn only_the_first_packet_of_a_burst_confirms_a_session() {
     b.install(responder, START);
     let mut messages: Vec<_> = (0..4).map(|_| a.seal(&[0x45; 16], START).unwrap()).collect();
     messages[0][20] ^= 1;
-    let mut burst: Vec<_> = messages.iter_mut().map(|m| Inbound::new(m, endpoint(1))).collect();
+    let mut burst: Vec<_> =
+        messages.iter_mut().map(|m| Inbound::new(m, endpoint(1), None)).collect();
     b.0.open_burst(&aead(), &mut burst, START);
     let confirmed: Vec<_> =
         burst.iter().map(|inbound| inbound.result.map(|received| received.confirmed)).collect();
@@ -419,6 +423,40 @@ fn the_endpoint_follows_authenticated_packets_only() {
     assert!(!received.roamed && received.keepalive);
     b.0.forget_local_address(PEER);
     assert_eq!(b.0.endpoint(PEER), Some(endpoint(2).without_local()));
+}
+
+#[test]
+fn a_packet_that_would_move_its_peer_has_to_show_where_it_came_from() {
+    let (mut a, mut b) = connected(START);
+    let message = a.seal(&[0x45; 16], START).unwrap();
+    let addresses = wire::Addresses::V4 {
+        source: [192, 0, 2, 1].into(),
+        destination: [198, 51, 100, 1].into(),
+    };
+    let mut datagram = [&[0; 8][..], &message].concat();
+    let ports = wire::udp::Repr { source_port: 2, destination_port: 51820 };
+    ports.emit(&mut datagram, &addresses).unwrap();
+    let right: [u8; 8] = *datagram.first_chunk().unwrap();
+    let mut wrong = right;
+    wrong[7] ^= 1;
+    let mut open = |from: Endpoint, header: &[u8; 8]| {
+        let mut message = message.clone();
+        let mut burst = [Inbound::new(&mut message, from, Some(header))];
+        b.0.open_burst(&aead(), &mut burst, START);
+        let result = burst[0].result.map(|received| received.roamed);
+        (result, b.0.endpoint(PEER).unwrap())
+    };
+    let refused = (Err(Rejected::ChecksumWrong), endpoint(1));
+    assert_eq!(open(endpoint(2), &wrong), refused);
+    let elsewhere = Endpoint::new(([192, 0, 2, 3], 2).into(), [198, 51, 100, 1].into());
+    assert_eq!(open(elsewhere, &right), refused);
+    assert_eq!(open(endpoint(2).without_local(), &right), refused, "no packet comes by this path");
+    assert_eq!(open(endpoint(2), &right), (Ok(true), endpoint(2)), "its counter was not used up");
+    let next = a.seal(&[0x45; 16], START).unwrap();
+    let mut next = next.clone();
+    let mut burst = [Inbound::new(&mut next, endpoint(2), Some(&wrong))];
+    b.0.open_burst(&aead(), &mut burst, START);
+    assert!(burst[0].result.is_ok(), "where nothing moves the tag says enough");
 }
 
 #[test]

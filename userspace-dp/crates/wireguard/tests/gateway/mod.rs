@@ -184,7 +184,7 @@ impl Gateway {
     fn receive_data(&mut self, from: SocketAddr, bytes: &[u8], now: Time) -> Vec<Datagram> {
         let mut message = bytes.to_vec();
         let endpoint = Endpoint::new(from, self.address.ip());
-        let mut burst = [Inbound::new(&mut message, endpoint)];
+        let mut burst = [Inbound::new(&mut message, endpoint, None)];
         self.sessions.open_burst(&self.aead, &mut burst, now);
         let received = match burst[0].result {
             Ok(received) => received,
