@@ -18,7 +18,9 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use wire::build::Packet;
 use wire::tcp::Flags;
-use wireguard::{Gate, GateSettings, HandshakeSettings, Handshakes, PrivateKey, Tai64N};
+use wireguard::{
+    Gate, GateSettings, HandshakeSettings, Handshakes, Outstanding, PrivateKey, Tai64N,
+};
 
 /// The most steps of a script, so that an entry runs in milliseconds.
 const STEPS: usize = 64;
@@ -30,7 +32,8 @@ pub fn run(data: &[u8]) {
     let mut site = Site::new();
     let settings = GateSettings { load_threshold: 2, ..GateSettings::STANDARD };
     let mut rng = StdRng::seed_from_u64(9);
-    let gate = Gate::new(&PrivateKey::from_bytes(GATEWAY_KEY).public_key(), &settings, &mut rng);
+    let key = PrivateKey::from_bytes(GATEWAY_KEY).public_key();
+    let gate = Gate::new(&key, &settings, Outstanding::new(1), &mut rng);
     site.snapshot.tunnel.gate = Some(Arc::new(gate));
     let mut remotes = [site.connect(0), site.connect(1)];
     let began = site.now;

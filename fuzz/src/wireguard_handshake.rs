@@ -33,9 +33,11 @@ impl Side {
         let private = PrivateKey::generate(&mut rng);
         let key = private.public_key();
         // Randomness of its own: how much a gate draws must not change the messages in the corpus.
-        let gate = Gate::new(&key, &GATE, &mut StdRng::seed_from_u64(!seed));
+        let mut gate_rng = StdRng::seed_from_u64(!seed);
         let settings = HandshakeSettings::new(NonZeroU32::MIN, 2);
-        Self { key, gate, engine: Handshakes::new(&private, &settings, Box::new(rng)) }
+        let engine = Handshakes::new(&private, &settings, Box::new(rng));
+        let gate = Gate::new(&key, &GATE, engine.outstanding(), &mut gate_rng);
+        Self { key, gate, engine }
     }
 
     fn receive(&mut self, message: &[u8]) -> Result<Outcome, Rejected> {

@@ -90,9 +90,10 @@ fn answers<R>(initiator: &mut Initiator, mut answer: impl FnMut([u8; 148]) -> R)
 fn ours() -> Contender<'static> {
     let mut rng = StdRng::seed_from_u64(2);
     let private = PrivateKey::from_bytes(SECRETS[1]);
-    let gate = Gate::new(&private.public_key(), &NEVER_LOADED, &mut rng);
     let settings = HandshakeSettings::new(NonZeroU32::MIN, PEERS);
-    let mut engine = Handshakes::new(&private, &settings, Box::new(rng));
+    let engine_rng = Box::new(StdRng::seed_from_u64(4));
+    let mut engine = Handshakes::new(&private, &settings, engine_rng);
+    let gate = Gate::new(engine.public_key(), &NEVER_LOADED, engine.outstanding(), &mut rng);
     engine.add_peer(PrivateKey::from_bytes(SECRETS[0]).public_key(), None).expect("a place");
     let mut others = StdRng::seed_from_u64(3);
     for _ in 1..PEERS {

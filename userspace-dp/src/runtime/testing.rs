@@ -56,7 +56,12 @@ pub(crate) fn handshakes(workers: u32, places: usize, room: usize) -> Scene {
     let private = PrivateKey::from_bytes([7; 32]);
     let settings = HandshakeSettings::new(NonZeroU32::new(workers).unwrap(), places);
     let engine = Handshakes::new(&private, &settings, Box::new(StdRng::seed_from_u64(2)));
-    let gate = Arc::new(Gate::new(engine.public_key(), &GateSettings::STANDARD, &mut rng));
+    let gate = Arc::new(Gate::new(
+        engine.public_key(),
+        &GateSettings::STANDARD,
+        engine.outstanding(),
+        &mut rng,
+    ));
     let public = *engine.public_key();
     let (mut ends, mut links) = (Vec::new(), Vec::new());
     for _ in 0..workers {

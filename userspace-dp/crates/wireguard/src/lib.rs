@@ -9,6 +9,7 @@ mod keypair;
 mod keys;
 mod message;
 mod noise;
+mod outstanding;
 mod peer;
 mod protocol;
 mod rejected;
@@ -23,6 +24,7 @@ pub use handshakes::{
 pub use keypair::{Keypair, Role};
 pub use keys::{KEY_LENGTH, KeyError, PresharedKey, PrivateKey, PublicKey, SymmetricKey};
 pub use message::Parsed;
+pub use outstanding::Outstanding;
 pub use peer::PeerHandle;
 pub use protocol::*;
 pub use rejected::Rejected;

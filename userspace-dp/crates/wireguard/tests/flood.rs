@@ -1,5 +1,5 @@
 //! A spoofed flood of initiations with right MACs: the gateway's curve operations stay within the rate, and a peer
-//! that can show a cookie gets its session.
+//! that can show a cookie gets its session. A flood of cookie replies: the gateway takes the one that it waits for.
 
 mod gateway;
 
@@ -10,7 +10,9 @@ use clock::Time;
 use gateway::{Gateway, START, wall};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use ringwall_wireguard::{GateSettings, PrivateKey, REKEY_JITTER, REKEY_TIMEOUT, Rejected};
+use ringwall_wireguard::{
+    COOKIE_REPLY_LENGTH, GateSettings, PrivateKey, REKEY_JITTER, REKEY_TIMEOUT, Rejected,
+};
 
 const FLOOD_PER_SECOND: u64 = 100_000;
 
@@ -140,4 +142,49 @@ fn a_peer_in_whose_name_others_send_slowly_gets_and_renews_its_sessions() {
         assert!(gateway.counts.sessions >= 5, "{per_second}/s: every 120 s a new session");
         assert!(peer.counts.cookies_kept >= 1, "{per_second}/s: it was the cookie that let it in");
     }
+}
+
+/// A cookie reply to nothing.
+fn junk_reply(rng: &mut StdRng) -> [u8; COOKIE_REPLY_LENGTH] {
+    let mut message = [0; COOKIE_REPLY_LENGTH];
+    rng.fill_bytes(&mut message);
+    message[..4].copy_from_slice(&[3, 0, 0, 0]);
+    message
+}
+
+#[test]
+fn a_flood_of_cookie_replies_keeps_no_gateway_from_the_one_that_it_needs() {
+    let mut rng = StdRng::seed_from_u64(0xc00c1e);
+    let mut gateway = Gateway::new(&PrivateKey::generate(&mut rng), "192.0.2.1:51820", 1);
+    let mut loaded = Gateway::new(&PrivateKey::generate(&mut rng), "198.51.100.7:40000", 2);
+    loaded.add_peer(gateway.key, None, None, None);
+    let to_loaded = gateway.add_peer(loaded.key, None, Some(loaded.address), None);
+    let step = Duration::from_nanos(1_000_000_000 / FLOOD_PER_SECOND);
+    // The gateway calls when the flood has had a second to use everything up.
+    let begins = START + Duration::from_secs(1);
+    let (mut now, mut asked, mut junk) = (START, false, 0);
+    let mut on_the_way = Vec::new();
+    while loaded.delivered.is_empty() {
+        now = now + step;
+        assert!(now < START + Duration::from_secs(8), "the peer was not reached");
+        junk += 1;
+        let source = SocketAddr::from((Ipv4Addr::from(0x1000_0000 + junk), 51820));
+        gateway.receive(source, &junk_reply(&mut rng), now);
+        loaded.gate.report_queue(1, 8, now);
+        if !asked && now >= begins {
+            asked = true;
+            on_the_way.extend(gateway.send(to_loaded, &gateway::packet(1, 100), now));
+        }
+        if gateway.next_deadline() <= now {
+            on_the_way.extend(gateway.turn(now));
+        }
+        while let Some(datagram) = on_the_way.pop() {
+            for answer in loaded.receive(gateway.address, &datagram.bytes, now) {
+                on_the_way.extend(gateway.receive(loaded.address, &answer.bytes, now));
+            }
+        }
+    }
+    assert_eq!(gateway.counts.cookies_kept, 1, "it was the cookie that let it in");
+    assert_eq!(gateway.rejected(Rejected::CookieUnsolicited), u64::from(junk));
+    assert_eq!(gateway.rejected(Rejected::GatewayRateLimited), 0, "junk is charged to nothing");
 }

@@ -41,7 +41,8 @@ impl HandshakeService {
         let settings = engine_settings(wireguard, limits, crew.workers)?;
         let engine = Handshakes::new(&private, &settings, Box::new(randomness()?));
         let public_key = *engine.public_key();
-        let gate = Arc::new(Gate::new(&public_key, &gate_settings(wireguard, limits), rng));
+        let settings = gate_settings(wireguard, limits);
+        let gate = Arc::new(Gate::new(&public_key, &settings, engine.outstanding(), rng));
         let (thread, client) = HandshakeThread::new(HandshakeParts {
             engine,
             gate: Arc::clone(&gate),

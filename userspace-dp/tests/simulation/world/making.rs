@@ -104,11 +104,12 @@ impl Service {
             gateway: Rate::new(10_000, 10_000),
             ..GateSettings::STANDARD
         };
-        let gate = Arc::new(Gate::new(&private.public_key(), &settings, rng));
         let count = NonZeroU32::new(workers.len() as u32).expect("workers");
-        let settings = HandshakeSettings::new(count, PEERS.len());
+        let engine_settings = HandshakeSettings::new(count, PEERS.len());
         let engine_rng = StdRng::seed_from_u64(rng.next_u64());
-        let engine = Handshakes::new(&private, &settings, Box::new(engine_rng));
+        let engine = Handshakes::new(&private, &engine_settings, Box::new(engine_rng));
+        let outstanding = engine.outstanding();
+        let gate = Arc::new(Gate::new(engine.public_key(), &settings, outstanding, rng));
         let (links, ends) = workers.iter().map(link).unzip();
         let (sleeper, waker) = wake_pair().expect("an event descriptor");
         let owners = PeerOwners::new(PEERS.len());

@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use telemetry::Reason;
 use wireguard::{
     Arrival, COOKIE_REPLY_LENGTH, Endpoint, Gate, GateSettings, HandshakeSettings, Handshakes,
-    Outcome, Parsed, PeerHandle, PrivateKey, RetryEvent, Tai64N, Verdict,
+    Outcome, Outstanding, Parsed, PeerHandle, PrivateKey, RetryEvent, Tai64N, Verdict,
 };
 
 use super::only;
@@ -28,10 +28,12 @@ fn scene(load_threshold: u32) -> (Site, Client) {
     let (ours, theirs) = (PrivateKey::generate(&mut rng), PrivateKey::generate(&mut rng));
     let settings = GateSettings { load_threshold, ..GateSettings::STANDARD };
     let mut site = Site::new();
-    site.snapshot.tunnel.gate = Some(Arc::new(Gate::new(&ours.public_key(), &settings, &mut rng)));
-    let gate = Gate::new(&theirs.public_key(), &GateSettings::STANDARD, &mut rng);
+    let at_us = Gate::new(&ours.public_key(), &settings, Outstanding::new(1), &mut rng);
+    site.snapshot.tunnel.gate = Some(Arc::new(at_us));
     let settings = HandshakeSettings::new(NonZeroU32::MIN, 4);
-    let mut engine = Handshakes::new(&theirs, &settings, Box::new(rng));
+    let mut engine = Handshakes::new(&theirs, &settings, Box::new(StdRng::seed_from_u64(6)));
+    let outstanding = engine.outstanding();
+    let gate = Gate::new(engine.public_key(), &GateSettings::STANDARD, outstanding, &mut rng);
     let gateway = engine.add_peer(ours.public_key(), None).unwrap();
     (site, Client { engine, gate, gateway })
 }

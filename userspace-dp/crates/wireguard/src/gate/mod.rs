@@ -13,7 +13,7 @@
 //! the gateway's rate that others never touch. And one that is not proven is never dropped for its rate but asked for
 //! a cookie, as everybody is under load: a peer in whose name others have spent the rate comes back with the cookie.
 //!
-//! Cookie replies have no rate: whoever could use it up would keep peers from proving themselves. Each is smaller
+//! Cookie replies that we send have no rate: whoever could use it up would keep peers from proving themselves. Each is smaller
 //! than the message that caused it, goes where that message claims to come from, and costs hashes and one small
 //! encryption.
 
@@ -33,9 +33,9 @@ use self::limiter::Limiter;
 use self::load::Load;
 use self::sources::Source;
 use crate::cookie::{Cookie, mac1_key, mac1_matches, mac2_matches};
-use crate::message::{MAC_LENGTH, Parsed, SENDER, macs, word};
+use crate::message::{COOKIE_RECEIVER, MAC_LENGTH, Parsed, SENDER, macs, word};
 use crate::protocol::{COOKIE_REPLY_LENGTH, INITIATION_LENGTH, RESPONSE_LENGTH};
-use crate::{Endpoint, PublicKey, Rejected};
+use crate::{Endpoint, Outstanding, PublicKey, Rejected};
 
 /// What the gate lets through.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +70,7 @@ pub struct Gate {
     cookies: Cookies,
     load: Load,
     limiter: Limiter,
+    outstanding: Outstanding,
     cookie_reply_rate: Rate,
     cookie_replies: RateState,
 }
@@ -136,10 +137,12 @@ enum Sender<'a, const N: usize> {
 struct Charged<'a, const N: usize>(&'a [u8; N]);
 
 impl Gate {
-    /// The gate of the gateway with this public key. Draws its boot secrets from `rng`.
+    /// The gate of the gateway with this public key, before the engine with these messages outstanding. Draws its boot
+    /// secrets from `rng`.
     pub fn new(
         public_key: &PublicKey,
         settings: &GateSettings,
+        outstanding: Outstanding,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Self {
         Self {
@@ -147,6 +150,7 @@ impl Gate {
             cookies: Cookies::new(public_key, rng),
             load: Load::new(settings.load_threshold),
             limiter: Limiter::new(settings.per_source, settings.gateway, settings.sources, rng),
+            outstanding,
             cookie_reply_rate: settings.gateway,
             cookie_replies: RateState::new(),
         }
@@ -161,9 +165,9 @@ impl Gate {
             Parsed::Response(bytes) => self
                 .judge(bytes, &arrival, now)
                 .map(|charged| charged.map(|Charged(bytes)| Handshake::Response(*bytes))),
-            Parsed::CookieReply(bytes) => {
-                self.judge_cookie_reply(&arrival, now).map(|()| Ok(Handshake::CookieReply(*bytes)))
-            }
+            Parsed::CookieReply(bytes) => self
+                .judge_cookie_reply(bytes, &arrival, now)
+                .map(|()| Ok(Handshake::CookieReply(*bytes))),
         };
         match judged {
             Ok(Ok(message)) => Verdict::Admitted(Admitted { message, arrival }),
@@ -217,10 +221,19 @@ impl Gate {
         CookieWanted(self.cookies.reply(word(message, SENDER), current, mac1))
     }
 
-    /// A cookie reply bears no MAC; only the handshake thread can tell whether it answers anything. It has a rate of
-    /// its own, so that forged ones cannot use up the rate of handshakes.
-    fn judge_cookie_reply(&self, arrival: &Arrival, now: Time) -> Result<(), Rejected> {
+    /// A cookie reply bears no MAC; only the handshake thread can tell whether it is genuine. One that names no message
+    /// of ours ends here, so that who cannot see our messages cannot use the rate up. Those who can are held to it,
+    /// apart from the rate of handshakes.
+    fn judge_cookie_reply(
+        &self,
+        message: &[u8; COOKIE_REPLY_LENGTH],
+        arrival: &Arrival,
+        now: Time,
+    ) -> Result<(), Rejected> {
         Source::of(&arrival.endpoint)?;
+        if !self.outstanding.contains(word(message, COOKIE_RECEIVER)) {
+            return Err(Rejected::CookieUnsolicited);
+        }
         let admitted = self.cookie_replies.take(&self.cookie_reply_rate, now);
         if admitted { Ok(()) } else { Err(Rejected::GatewayRateLimited) }
     }

@@ -12,13 +12,17 @@ const US: PublicKey = PublicKey::from_bytes([9; 32]);
 const START: Time = Time::from_nanos(1_000_000_000_000);
 
 fn gate() -> Gate {
-    Gate::new(&US, &GateSettings::STANDARD, &mut StdRng::seed_from_u64(1))
+    with(&GateSettings::STANDARD)
+}
+
+fn with(settings: &GateSettings) -> Gate {
+    Gate::new(&US, settings, Outstanding::new(8), &mut StdRng::seed_from_u64(1))
 }
 
 /// Only the rates are left.
 fn never_loaded(gateway: Rate) -> Gate {
     let settings = GateSettings { gateway, load_threshold: u32::MAX, ..GateSettings::STANDARD };
-    Gate::new(&US, &settings, &mut StdRng::seed_from_u64(1))
+    with(&settings)
 }
 
 fn from(remote: &str) -> Arrival {
@@ -245,7 +249,7 @@ fn forged_sources_push_no_proven_one_out_of_the_table() {
         sources: 8,
         ..GateSettings::STANDARD
     };
-    let gate = Gate::new(&US, &settings, &mut StdRng::seed_from_u64(1));
+    let gate = with(&settings);
     // One set, and every entry of it spent.
     for n in 0..1_000 {
         let _ = gate.judge_bytes(&initiation(None), crowd(n % 8), START);
@@ -325,9 +329,28 @@ fn a_cookie_is_good_for_the_time_a_peer_uses_it() {
     }
 }
 
+/// The index in what [`message`] makes.
+const INDEX: u32 = 0x0102_0304;
+
+#[test]
+fn cookie_replies_to_nothing_of_ours_are_turned_away_and_charged_to_nothing() {
+    let gate = gate();
+    let reply = message::<64>(3, None);
+    let mut junk = reply;
+    for n in 0..10_000u32 {
+        junk[4..8].copy_from_slice(&n.to_le_bytes());
+        assert_eq!(gate.cause(&junk, crowd(n), START), Some(Rejected::CookieUnsolicited));
+    }
+    gate.outstanding.insert(INDEX);
+    assert_eq!(gate.cause(&reply, crowd(1), START), None, "the whole rate is left");
+    gate.outstanding.remove(INDEX);
+    assert_eq!(gate.cause(&reply, crowd(1), START), Some(Rejected::CookieUnsolicited));
+}
+
 #[test]
 fn forged_cookie_replies_do_not_use_up_the_rate_of_handshakes() {
     let gate = gate();
+    gate.outstanding.insert(INDEX);
     let passed =
         (0..1_000).filter(|n| gate.admits(&message::<64>(3, None), crowd(*n), START)).count();
     assert_eq!(passed, 256);

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use clock::Time;
 use rand::CryptoRng;
 
-use super::peers::{Awaiting, Peer};
+use super::peers::{Awaiting, Sent};
 use super::{Handshakes, Outcome};
 use crate::cookie::{read_reply, reply_key, sign};
 use crate::message::{COOKIE_RECEIVER, RESPONSE_RECEIVER, word};
@@ -84,6 +84,7 @@ impl Handshakes {
         // An entry of a handshake that is over, or that was started anew since.
         let awaiting = state.awaiting.take_if(|awaiting| awaiting.retry_at <= now)?;
         self.indices.release(awaiting.index);
+        state.note_answered(awaiting.index, &self.outstanding);
         if awaiting.superseded {
             return None;
         }
@@ -121,7 +122,8 @@ impl Handshakes {
                 return Err(cause);
             }
         };
-        state.mac1_sent = Some(sign(&mut message, &state.mac1_key, state.cookie(now)));
+        let mac1 = sign(&mut message, &state.mac1_key, state.cookie(now));
+        state.note_sent(Sent { index: local_index, mac1 }, &self.outstanding);
         state.stamped = Some(timestamp);
         state.initiated_at = Some(now);
         let retry_at = now + REKEY_TIMEOUT + jitter(&mut *self.rng);
@@ -164,6 +166,7 @@ impl Handshakes {
                 return Err(cause);
             }
         };
+        peer.note_answered(local_index, &self.outstanding);
         self.indices.becomes_session(local_index, now);
         self.statistics.completed += 1;
         let keypair = Keypair {
@@ -183,24 +186,19 @@ impl Handshakes {
         message: &[u8; COOKIE_REPLY_LENGTH],
         now: Time,
     ) -> Result<Outcome, Rejected> {
-        let holder = self.indices.holder(word(message, COOKIE_RECEIVER));
+        let index = word(message, COOKIE_RECEIVER);
+        let holder = self.indices.holder(index);
         let handle = holder.map(|holder| holder.peer).ok_or(Rejected::CookieUnsolicited)?;
         let peer = self.peers.get_mut(handle).ok_or(Rejected::CookieUnsolicited)?;
-        let cookie = read_cookie(peer, message)?;
+        let Sent { mac1, .. } = peer.sent(index).ok_or(Rejected::CookieUnsolicited)?;
+        let cookie = read_reply(&reply_key(&peer.public), message, mac1)
+            .ok_or(Rejected::CookieUndecryptable)?;
         // One cookie per message sent: a second reply to the same message would be a replay.
-        peer.mac1_sent = None;
+        peer.note_answered(index, &self.outstanding);
         peer.keep_cookie(cookie, now);
         self.statistics.cookies_kept += 1;
         Ok(Outcome::CookieKept { peer: handle })
     }
-}
-
-fn read_cookie(
-    peer: &Peer,
-    message: &[u8; COOKIE_REPLY_LENGTH],
-) -> Result<crate::cookie::Cookie, Rejected> {
-    let mac1 = peer.mac1_sent.as_ref().ok_or(Rejected::CookieUnsolicited)?;
-    read_reply(&reply_key(&peer.public), message, mac1).ok_or(Rejected::CookieUndecryptable)
 }
 
 /// Up to a third of a second, so that two sides that began together do not stay together.

@@ -30,7 +30,8 @@ use crate::noise::Transcript;
 use crate::noise::curve::{Curve, KeyObject};
 use crate::protocol::{HANDSHAKE_GIVE_UP, RESPONSE_LENGTH};
 use crate::{
-    Admitted, Endpoint, Keypair, PeerHandle, PresharedKey, PrivateKey, PublicKey, Rejected,
+    Admitted, Endpoint, Keypair, Outstanding, PeerHandle, PresharedKey, PrivateKey, PublicKey,
+    Rejected,
 };
 
 /// What the engine is told at start.
@@ -111,6 +112,7 @@ pub struct Handshakes {
     beginning: Transcript,
     peers: Peers,
     indices: Indices,
+    outstanding: Outstanding,
     curve: Curve,
     rng: Box<dyn CryptoRng + Send>,
     give_up: Duration,
@@ -131,6 +133,7 @@ impl Handshakes {
             own,
             peers: Peers::new(settings.peers),
             indices: Indices::new(settings.workers.get()),
+            outstanding: Outstanding::new(settings.peers),
             curve: Curve::default(),
             rng,
             give_up: settings.give_up,
@@ -144,12 +147,17 @@ impl Handshakes {
         self.own.public()
     }
 
+    /// Which messages are unanswered, for the gate: it stays true as the engine goes on.
+    pub fn outstanding(&self) -> Outstanding {
+        self.outstanding.clone()
+    }
+
     /// Changes our identity. Handshakes under way are forgotten; timestamps of peers are kept. The workers wipe all
     /// sessions, and the gate is made anew.
     pub fn set_private_key(&mut self, private: &PrivateKey) {
         self.own = KeyObject::new(private);
         self.beginning = Transcript::new(self.own.public());
-        for awaiting in self.peers.change_identity(&mut self.curve, &self.own) {
+        for awaiting in self.peers.change_identity(&mut self.curve, &self.own, &self.outstanding) {
             self.indices.release(awaiting);
         }
     }
@@ -180,11 +188,12 @@ impl Handshakes {
     /// Forgets a peer and the handshake under way with it. The owner worker wipes its sessions. False when the
     /// handle is stale.
     pub fn remove_peer(&mut self, peer: PeerHandle) -> bool {
-        let removed = self.peers.remove(peer);
-        if let Some(awaiting) = removed.as_ref().and_then(|state| state.awaiting.as_ref()) {
+        let Some(mut removed) = self.peers.remove(peer) else { return false };
+        removed.expect_no_cookie(&self.outstanding);
+        if let Some(awaiting) = removed.awaiting {
             self.indices.release(awaiting.index);
         }
-        removed.is_some()
+        true
     }
 
     /// The peer with this public key.

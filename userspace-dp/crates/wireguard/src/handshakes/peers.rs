@@ -10,7 +10,7 @@ use crate::noise::AwaitingResponse;
 use crate::noise::curve::{Curve, KeyObject};
 use crate::noise::hash::Secret;
 use crate::protocol::COOKIE_LIFETIME;
-use crate::{PeerHandle, PresharedKey, PublicKey, Tai64N};
+use crate::{Outstanding, PeerHandle, PresharedKey, PublicKey, Tai64N};
 
 /// Why a peer was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,8 +45,15 @@ pub(super) struct Peer {
     pub(super) initiated_at: Option<Time>,
     pub(super) awaiting: Option<Awaiting>,
     cookie: Option<(Cookie, Time)>,
-    /// The first MAC of the last message to it, which a cookie reply has to answer.
-    pub(super) mac1_sent: Option<[u8; MAC_LENGTH]>,
+    /// The last message to it, while a cookie reply may answer it.
+    sent: Option<Sent>,
+}
+
+/// What a cookie reply has to answer.
+pub(super) struct Sent {
+    pub(super) index: u32,
+    /// Its first MAC.
+    pub(super) mac1: [u8; MAC_LENGTH],
 }
 
 /// An initiation that has no answer so far.
@@ -71,6 +78,32 @@ impl Peer {
 
     pub(super) fn keep_cookie(&mut self, cookie: Cookie, now: Time) {
         self.cookie = Some((cookie, now));
+    }
+
+    /// The message with this index that a cookie reply may answer.
+    pub(super) fn sent(&self, index: u32) -> Option<&Sent> {
+        self.sent.as_ref().filter(|sent| sent.index == index)
+    }
+
+    /// Notes the message that is about to be sent: from here on a cookie reply may answer it and none before it.
+    pub(super) fn note_sent(&mut self, sent: Sent, outstanding: &Outstanding) {
+        self.expect_no_cookie(outstanding);
+        outstanding.insert(sent.index);
+        self.sent = Some(sent);
+    }
+
+    /// The message with this index has its answer, or gets none.
+    pub(super) fn note_answered(&mut self, index: u32, outstanding: &Outstanding) {
+        if self.sent(index).is_some() {
+            self.expect_no_cookie(outstanding);
+        }
+    }
+
+    /// No message is left that a cookie reply may answer.
+    pub(super) fn expect_no_cookie(&mut self, outstanding: &Outstanding) {
+        if let Some(Sent { index, .. }) = self.sent.take() {
+            outstanding.remove(index);
+        }
     }
 }
 
@@ -129,7 +162,7 @@ impl Peers {
             initiated_at: None,
             awaiting: None,
             cookie: None,
-            mac1_sent: None,
+            sent: None,
         });
         self.by_key.insert(public, handle);
         Ok(handle)
@@ -163,11 +196,16 @@ impl Peers {
     }
 
     /// Computes every shared secret anew. Yields the indices of the handshakes that end by it.
-    pub(super) fn change_identity(&mut self, curve: &mut Curve, own: &KeyObject) -> Vec<u32> {
+    pub(super) fn change_identity(
+        &mut self,
+        curve: &mut Curve,
+        own: &KeyObject,
+        outstanding: &Outstanding,
+    ) -> Vec<u32> {
         let mut ended = Vec::new();
         for peer in self.places.iter_mut().filter_map(|place| place.peer.as_mut()) {
             ended.extend(peer.awaiting.take().map(|awaiting| awaiting.index));
-            peer.mac1_sent = None;
+            peer.expect_no_cookie(outstanding);
             // A key that could share a secret with one identity can with any: the order is a matter of the point.
             if let Ok(secret) = curve.agree(own, peer.public.as_bytes()) {
                 peer.static_static = secret;

@@ -2,6 +2,7 @@
 
 use clock::Time;
 
+use super::peers::Sent;
 use super::{Handshakes, Outcome};
 use crate::cookie::sign;
 use crate::noise::{Identified, Initiated};
@@ -62,7 +63,8 @@ impl Handshakes {
                 return Err(cause);
             }
         };
-        peer.mac1_sent = Some(sign(&mut response, &peer.mac1_key, peer.cookie(now)));
+        let mac1 = sign(&mut response, &peer.mac1_key, peer.cookie(now));
+        peer.note_sent(Sent { index: local_index, mac1 }, &self.outstanding);
         if let Some(awaiting) = &mut peer.awaiting {
             awaiting.superseded = true;
         }

@@ -34,6 +34,11 @@ fn endpoint(port: u16) -> Endpoint {
     Endpoint::configured(SocketAddr::from(([192, 0, 2, 1], port)))
 }
 
+fn gate_of(engine: &Handshakes) -> Gate {
+    let mut rng = StdRng::seed_from_u64(3);
+    Gate::new(engine.public_key(), &OPEN, engine.outstanding(), &mut rng)
+}
+
 struct Side {
     engine: Handshakes,
     gate: Gate,
@@ -44,10 +49,9 @@ impl Side {
         let mut rng = StdRng::seed_from_u64(seed);
         let private = PrivateKey::generate(&mut rng);
         let settings = HandshakeSettings::new(NonZeroU32::new(4).unwrap(), 8);
-        Self {
-            gate: Gate::new(&private.public_key(), &OPEN, &mut rng),
-            engine: Handshakes::new(&private, &settings, Box::new(rng)),
-        }
+        let engine = Handshakes::new(&private, &settings, Box::new(rng));
+        let gate = gate_of(&engine);
+        Self { engine, gate }
     }
 
     fn key(&self) -> PublicKey {
@@ -391,7 +395,7 @@ fn a_new_identity_ends_handshakes_and_keeps_timestamps() {
     let other = PrivateKey::generate(&mut StdRng::seed_from_u64(77));
     b.initiate(back, START);
     b.engine.set_private_key(&other);
-    b.gate = Gate::new(&b.key(), &OPEN, &mut StdRng::seed_from_u64(3));
+    b.gate = gate_of(&b.engine);
     assert_eq!(b.engine.indices.len(), 0);
     assert_eq!(b.receive(&old, START).err(), Some(Rejected::Mac1Invalid));
     let peer = a.engine.add_peer(b.key(), None).unwrap();
@@ -457,6 +461,39 @@ mod cookies {
         let Some(RetryEvent::Send(again)) = message else { panic!("{message:?}") };
         let (response, _) = b.accept(&again.message, later);
         assert_ne!(second_mac(&response), [0; 16]);
+    }
+
+    #[test]
+    fn replies_are_expected_while_a_message_has_no_answer() {
+        let sender = |message: &[u8]| u32::from_le_bytes(*message[4..].first_chunk().unwrap());
+        let (mut a, peer, mut b, back) = sides(None, None);
+        let (of_a, of_b) = (a.engine.outstanding(), b.engine.outstanding());
+        let first = sender(&a.initiate(peer, START));
+        assert!(of_a.contains(first));
+        let again = a.repeat();
+        assert!(of_a.contains(sender(&again)) && !of_a.contains(first), "only to the latest");
+        let now = START + seconds(10);
+        let (response, _) = b.accept(&again, now);
+        assert!(of_b.contains(sender(&response)), "a response may be answered by a cookie too");
+        a.complete(&response, now);
+        assert!(!of_a.contains(sender(&again)), "it is answered");
+        assert!(b.engine.remove_peer(back) && !of_b.contains(sender(&response)));
+
+        let later = now + seconds(200);
+        let mut last = sender(&a.initiate(peer, later));
+        while a.engine.next_deadline() != Time::NEVER {
+            let due = a.engine.next_deadline();
+            if let Some(RetryEvent::Send(next)) = a.engine.poll(due, wall(due)) {
+                last = sender(&next.message);
+                assert!(of_a.contains(last));
+            }
+        }
+        assert!(!of_a.contains(last), "given up");
+        let other = PrivateKey::generate(&mut StdRng::seed_from_u64(77));
+        last = sender(&a.initiate(peer, later + seconds(200)));
+        assert!(of_a.contains(last));
+        a.engine.set_private_key(&other);
+        assert!(!of_a.contains(last), "it was sent by somebody else");
     }
 
     #[test]

@@ -63,12 +63,13 @@ impl Gateway {
     }
 
     pub fn with_gate(private: &PrivateKey, address: &str, seed: u64, gate: &GateSettings) -> Self {
-        let mut rng = StdRng::seed_from_u64(seed);
         let settings = HandshakeSettings::new(NonZeroU32::MIN, 16);
+        let engine = Handshakes::new(private, &settings, Box::new(StdRng::seed_from_u64(seed)));
+        let mut rng = StdRng::seed_from_u64(!seed);
         Self {
             key: private.public_key(),
-            gate: Gate::new(&private.public_key(), gate, &mut rng),
-            engine: Handshakes::new(private, &settings, Box::new(rng)),
+            gate: Gate::new(engine.public_key(), gate, engine.outstanding(), &mut rng),
+            engine,
             sessions: Sessions::new(16, seed, START),
             address: address.parse().unwrap(),
             delivered: Vec::new(),
