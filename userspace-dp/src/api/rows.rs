@@ -301,12 +301,18 @@ pub struct RingLevel {
 pub struct XdpStatistics {
     /// Received packets dropped by the kernel.
     pub rx_dropped: u64,
-    /// Descriptors that the kernel refused, of the fill and the transmit ring.
+    /// `rx_invalid_descs` and `tx_invalid_descs` together.
     pub descs_refused: u64,
+    /// Descriptors that the kernel refused in the fill ring.
+    pub rx_invalid_descs: u64,
+    /// Descriptors that the kernel refused in the transmit ring.
+    pub tx_invalid_descs: u64,
     /// Packets dropped because the receive ring was full.
     pub rx_ring_full: u64,
     /// Times the fill ring was empty when a frame was needed.
     pub rx_fill_ring_empty_descs: u64,
+    /// Times the kernel looked for a packet to send and found none.
+    pub tx_ring_empty_descs: u64,
 }
 
 /// Where a worker's frames are.

@@ -1,8 +1,7 @@
 //! What Prometheus is told: every count of the gateway under a stable name, in base units, with bounded labels.
 //!
 //! The families stand in one table (`families`); the text format is the library's. A scrape runs on the
-//! endpoint's thread and only reads: counters where they are, the view that control renews, and, while there are
-//! few enough peers for a series each, the workers' own reports.
+//! endpoint's thread and only reads: counters where they are, the view that control renews, and the workers' own reports.
 
 mod families;
 #[cfg(test)]
@@ -26,7 +25,7 @@ use wireguard::HandshakeStatistics;
 use super::http::Health;
 use super::observer::{Observer, View, WatchedWorker};
 use super::show;
-use crate::api::Peer;
+use crate::api::{Peer, Queue};
 use families::{FAMILIES, Family, Source};
 
 /// What the endpoint tells about one gateway.
@@ -91,6 +90,8 @@ impl Collector for Gatherer {
 struct Scrape<'a> {
     observer: &'a Observer,
     view: View,
+    /// The sockets of the workers.
+    queues: Vec<Queue>,
     /// Peers with series of their own: all, or none when there are too many.
     peers: Vec<Peer>,
     handshakes: Option<HandshakeStatistics>,
@@ -101,9 +102,11 @@ impl<'a> Scrape<'a> {
         let view = observer.view();
         let series = view.loaded.config.telemetry.per_peer_series as usize;
         let shown = !view.peers.is_empty() && view.peers.len() <= series;
-        let peers = if shown { show::peers(observer).peers } else { Vec::new() };
+        let reports = observer.reports();
+        let queues = show::queues(&reports, &view);
+        let peers = if shown { show::peer_rows(&reports, &view) } else { Vec::new() };
         let handshakes = observer.client.as_ref().and_then(|client| client.statistics().ok());
-        Self { observer, view, peers, handshakes }
+        Self { observer, view, queues, peers, handshakes }
     }
 
     fn write(&self, family: &Family, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -124,6 +127,9 @@ impl<'a> Scrape<'a> {
                 Some(statistics) => samples.counter(&[], read(statistics)),
                 None => Ok(()),
             },
+            Source::Queue(read) => self.queues.iter().try_for_each(|queue| {
+                samples.counter(&[&queue.interface, &queue.queue.to_string()], read(queue))
+            }),
             Source::Peer(read) => {
                 self.peers.iter().try_for_each(|peer| samples.counter(&[&peer.name], read(peer)))
             }
@@ -206,7 +212,7 @@ impl Family {
     fn kind(&self) -> MetricType {
         match self.source {
             Source::Worker(_) | Source::Stage(_) | Source::StageSeconds(_) => MetricType::Counter,
-            Source::Handshakes(_) | Source::Peer(_) => MetricType::Counter,
+            Source::Handshakes(_) | Source::Queue(_) | Source::Peer(_) => MetricType::Counter,
             Source::Own(kind, _) => kind,
         }
     }

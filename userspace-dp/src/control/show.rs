@@ -11,7 +11,8 @@ use super::observer::{Observer, unix_now};
 use crate::api::{Body, ConfigReport, RefusalKind, Reply, Subject};
 
 pub(super) use drops::dropped;
-pub(super) use peers::peers;
+pub(super) use peers::peer_rows;
+pub(super) use rings::queues;
 pub(super) use status::status;
 
 /// The table that was asked for.
@@ -21,7 +22,7 @@ pub(super) fn show(observer: &Observer, what: Subject) -> Reply {
         Subject::Drops => Reply::new(Body::Drops(drops::drops(observer))),
         Subject::Interfaces => Reply::new(Body::Interfaces(status::interfaces(observer))),
         Subject::Rings => Reply::new(Body::Rings(rings::rings(observer))),
-        Subject::Peers => Reply::new(Body::Peers(peers(observer))),
+        Subject::Peers => Reply::new(Body::Peers(peers::peers(observer))),
         Subject::Routes => Reply::new(Body::Routes(routes::routes(observer))),
         Subject::Config => config(observer),
     }

@@ -44,6 +44,27 @@ fn workers_handed_over(gateway: &RingwallGateway) -> Result<()> {
     Ok(())
 }
 
+/// What `show rings` shows of sockets is in the metrics, too.
+fn sockets_are_in_the_metrics(gateway: &RingwallGateway) -> Result<()> {
+    let rings = gateway.json("show rings", "rings")?;
+    let sum = |of: &dyn Fn(&Value) -> Result<u64>| -> Result<u64> {
+        rows(&rings, "queues")?.iter().map(of).sum()
+    };
+    let sizes = sum(&|queue| {
+        let rings = ["rx", "tx", "fill", "completion"].map(|ring| number(&queue[ring], "size"));
+        rings.into_iter().sum()
+    })?;
+    let shown = gateway.metric("ringwall_queue_ring_size")?;
+    ensure!(sizes > 0 && shown == sizes, "{shown} entries, not {sizes}");
+    let counted = ["rx_dropped", "rx_ring_full", "rx_fill_ring_empty_descs", "tx_ring_empty_descs"];
+    for key in counted {
+        let before = sum(&|queue| number(&queue["xdp"], key))?;
+        let shown = gateway.metric(&format!("ringwall_queue_{key}_total"))?;
+        ensure!(shown >= before, "{key}: {shown}, after {before}");
+    }
+    Ok(())
+}
+
 fn workers_shared_the_work(gateway: &RingwallGateway) -> Result<()> {
     let runtime = gateway.json("show runtime", "runtime")?;
     let workers = rows(&runtime, "workers")?;
@@ -132,6 +153,7 @@ fn frames_add_up_under_load_and_after_it_and_drops_are_harmless() -> Result<()> 
         frames_are_all_there(gateway)?;
         workers_handed_over(gateway)?;
         workers_shared_the_work(gateway)?;
+        sockets_are_in_the_metrics(gateway)?;
         peers_are_counted(gateway)?;
         drops_are_harmless(gateway)
     })

@@ -119,7 +119,9 @@ impl Port for AfXdpPort {
             statistics.fill_ring_empty = kernel.rx_fill_ring_empty_descs;
             statistics.receive_ring_full = kernel.rx_ring_full;
             statistics.receive_dropped = kernel.rx_dropped;
-            statistics.descriptors_refused = kernel.rx_invalid_descs + kernel.tx_invalid_descs;
+            statistics.fill_descriptors_refused = kernel.rx_invalid_descs;
+            statistics.transmit_descriptors_refused = kernel.tx_invalid_descs;
+            statistics.transmit_ring_empty = kernel.tx_ring_empty_descs;
         }
         statistics
     }

@@ -143,8 +143,12 @@ pub struct PortStatistics {
     pub receive_ring_full: u64,
     /// Packets the other side dropped for other reasons.
     pub receive_dropped: u64,
-    /// Descriptors of ours that the other side refused.
-    pub descriptors_refused: u64,
+    /// Descriptors of ours that the other side refused in the fill ring.
+    pub fill_descriptors_refused: u64,
+    /// Descriptors of ours that the other side refused in the transmit ring.
+    pub transmit_descriptors_refused: u64,
+    /// Times the other side looked for something to transmit and found nothing.
+    pub transmit_ring_empty: u64,
 }
 
 impl AddAssign for PortStatistics {
@@ -165,6 +169,8 @@ impl AddAssign for PortStatistics {
         self.fill_ring_empty += other.fill_ring_empty;
         self.receive_ring_full += other.receive_ring_full;
         self.receive_dropped += other.receive_dropped;
-        self.descriptors_refused += other.descriptors_refused;
+        self.fill_descriptors_refused += other.fill_descriptors_refused;
+        self.transmit_descriptors_refused += other.transmit_descriptors_refused;
+        self.transmit_ring_empty += other.transmit_ring_empty;
     }
 }

@@ -52,7 +52,9 @@ fn statistics(rings: &Rings, paint: Paint) -> String {
         number("rx_dropped"),
         number("rx_ring_full"),
         number("rx_fill_ring_empty_descs"),
-        number("descs_refused"),
+        number("rx_invalid_descs"),
+        number("tx_invalid_descs"),
+        number("tx_ring_empty_descs"),
     ]);
     for Queue { interface, queue, xdp, .. } in &rings.queues {
         table.row([
@@ -61,7 +63,9 @@ fn statistics(rings: &Rings, paint: Paint) -> String {
             cell(xdp.rx_dropped),
             cell(xdp.rx_ring_full),
             cell(xdp.rx_fill_ring_empty_descs),
-            cell(xdp.descs_refused),
+            cell(xdp.rx_invalid_descs),
+            cell(xdp.tx_invalid_descs),
+            cell(xdp.tx_ring_empty_descs),
         ]);
     }
     table.render(paint)
@@ -128,19 +132,19 @@ mod tests {
             total: 8192,
             sums_up: false,
         };
-        let handoff = Handoff { from: 0, to: 1, frames: 9, full: 0, ring: ring(0, 2048) };
+        let handoff = |to, frames| Handoff { from: 0, to, frames, full: 0, ring: ring(0, 2048) };
         let rings = Rings {
             taken_at_unix: 0,
             queues: vec![queue],
             frames: vec![frames],
-            handoffs: vec![handoff],
+            handoffs: vec![handoff(1, 9)],
         };
         let expected = "\
 worker  interface  queue  receive  transmit       fill  completion  kicks
      0  eth0           1   3/2048    0/2048  4000/4096      0/2048     46
 
-interface  queue  rx_dropped  rx_ring_full  rx_fill_ring_empty_descs  descs_refused
-eth0           1           0             5                         0              0
+interface  queue  rx_dropped  rx_ring_full  rx_fill_ring_empty_descs  rx_invalid_descs  tx_invalid_descs  tx_ring_empty_descs
+eth0           1           0             5                         0                 0                 0                    0
 
 worker  frames  sums up  where
      0    8192  NO       free 4093, fill 4000, rx 3

@@ -7,7 +7,7 @@ use telemetry::{Reason, StageCounters, WorkerCounters};
 use wireguard::HandshakeStatistics;
 
 use super::{Samples, Scrape};
-use crate::api::Peer;
+use crate::api::{Peer, Queue, RingLevel};
 use crate::control::show;
 
 /// One family.
@@ -33,18 +33,22 @@ pub(super) enum Source {
     StageSeconds(fn(&StageCounters) -> u64),
     /// One sample, while there is a tunnel.
     Handshakes(fn(&HandshakeStatistics) -> u64),
+    /// A sample per socket.
+    Queue(fn(&Queue) -> u64),
     /// A sample per peer, while they are few enough.
     Peer(fn(&Peer) -> u64),
     /// Its kind, and a function of its own.
     Own(MetricType, fn(&Scrape<'_>, &mut Samples<'_>) -> fmt::Result),
 }
 
-use Source::{Handshakes, Own, Peer as OfPeer, Stage, StageSeconds, Worker};
+use Source::{Handshakes, Own, Peer as OfPeer, Queue as OfQueue, Stage, StageSeconds, Worker};
 
 const WORKER: &[&str] = &["worker"];
 const STAGE: &[&str] = &["worker", "stage"];
 const PEER: &[&str] = &["peer"];
 const INTERFACE: &[&str] = &["interface"];
+const QUEUE: &[&str] = &["interface", "queue"];
+const RING: &[&str] = &["interface", "queue", "ring"];
 
 const fn family(
     name: &'static str,
@@ -92,6 +96,16 @@ pub(super) static FAMILIES: &[Family] = &[
     family("ringwall_interface", &["interface", "mode", "zero_copy"], Own(MetricType::Info, interfaces), "Interfaces, and the mode that was got."),
     family("ringwall_interface_up", INTERFACE, Own(MetricType::Gauge, interface_up), "Whether the link is up with carrier."),
     family("ringwall_interface_stepped_down", INTERFACE, Own(MetricType::Gauge, interface_stepped_down), "Whether less than the best mode was got."),
+
+    family("ringwall_queue_rx_dropped", QUEUE, OfQueue(|q| q.xdp.rx_dropped), "Packets for the queue's socket that the kernel dropped, for want of a frame or for their size."),
+    family("ringwall_queue_rx_ring_full", QUEUE, OfQueue(|q| q.xdp.rx_ring_full), "Packets that the kernel dropped because the receive ring was full."),
+    family("ringwall_queue_rx_fill_ring_empty_descs", QUEUE, OfQueue(|q| q.xdp.rx_fill_ring_empty_descs), "Times the kernel needed a frame and found the fill ring empty."),
+    family("ringwall_queue_rx_invalid_descs", QUEUE, OfQueue(|q| q.xdp.rx_invalid_descs), "Descriptors that the kernel refused in the fill ring."),
+    family("ringwall_queue_tx_invalid_descs", QUEUE, OfQueue(|q| q.xdp.tx_invalid_descs), "Descriptors that the kernel refused in the transmit ring."),
+    family("ringwall_queue_tx_ring_empty_descs", QUEUE, OfQueue(|q| q.xdp.tx_ring_empty_descs), "Times the kernel looked for a packet to send and found none; no fault."),
+    family("ringwall_queue_kicks", QUEUE, OfQueue(|q| q.kicks), "Times the kernel was woken for the queue."),
+    family("ringwall_queue_ring_entries", RING, Own(MetricType::Gauge, ring_entries), "Descriptors in a ring of the queue: `rx`, `tx`, `fill` or `completion`."),
+    family("ringwall_queue_ring_size", RING, Own(MetricType::Gauge, ring_sizes), "Descriptors that the ring can hold."),
 
     family("ringwall_wireguard_agreements", &[], Handshakes(|h| h.agreements), "Shared secrets computed with X25519."),
     family("ringwall_wireguard_initiations_sent", &[], Handshakes(|h| h.initiations_sent), "Handshake initiations sent, repeated ones included."),
@@ -204,6 +218,33 @@ fn interface_stepped_down(scrape: &Scrape<'_>, samples: &mut Samples<'_>) -> fmt
     scrape.view.devices.iter().try_for_each(|device| {
         let stepped_down = u64::from(device.stepped_down.is_some());
         samples.gauge(&[&device.found.name], stepped_down)
+    })
+}
+
+fn ring_entries(scrape: &Scrape<'_>, samples: &mut Samples<'_>) -> fmt::Result {
+    rings(scrape, samples, |ring| ring.level)
+}
+
+fn ring_sizes(scrape: &Scrape<'_>, samples: &mut Samples<'_>) -> fmt::Result {
+    rings(scrape, samples, |ring| ring.size)
+}
+
+fn rings(
+    scrape: &Scrape<'_>,
+    samples: &mut Samples<'_>,
+    read: fn(RingLevel) -> u32,
+) -> fmt::Result {
+    scrape.queues.iter().try_for_each(|queue| {
+        let rings = [
+            ("rx", queue.rx),
+            ("tx", queue.tx),
+            ("fill", queue.fill),
+            ("completion", queue.completion),
+        ];
+        let number = queue.queue.to_string();
+        rings.into_iter().try_for_each(|(name, ring)| {
+            samples.gauge(&[&queue.interface, &number, name], u64::from(read(ring)))
+        })
     })
 }
 

@@ -2,8 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use io::{Census, PortStatistics};
+use pipeline::PortId;
+
 use super::*;
 use crate::control::testing::{Scene, peers, scene};
+use crate::runtime::shared::{QueueReport, WorkerReport};
 use telemetry::{Reason, Stage};
 
 /// A family as the text shows it.
@@ -182,6 +186,71 @@ fn peers_have_series_up_to_the_configured_number_and_none_above() {
     assert_eq!(value(&many, "ringwall_wireguard_peers", ""), 3.0);
 }
 
+/// A worker's report of one queue of the second device, everything counted with a number of its own.
+fn report_of_a_queue(queue: u32) -> WorkerReport {
+    let statistics = PortStatistics {
+        receive_dropped: 1,
+        receive_ring_full: 2,
+        fill_ring_empty: 3,
+        fill_descriptors_refused: 4,
+        transmit_descriptors_refused: 5,
+        transmit_ring_empty: 6,
+        kicks: 7,
+        ..PortStatistics::default()
+    };
+    let census = Census { receive: 11, transmit: 12, fill: 13, completion: 14, ..Census::EMPTY };
+    WorkerReport {
+        census,
+        queues: vec![QueueReport { port: PortId(1), queue, statistics, census }],
+        lent: 0,
+        borrowed: 0,
+        handoffs: Vec::new(),
+        peers: Vec::new(),
+    }
+}
+
+#[test]
+fn each_socket_shows_what_the_kernel_counts_for_it_and_how_full_its_rings_are() {
+    let scene = scene(2, "");
+    let families = std::thread::scope(|scope| {
+        let endpoint = Exporter::new(Arc::clone(&scene.observer));
+        let scrape = scope.spawn(move || endpoint.metrics());
+        for (queue, worker) in (0..).zip(&scene.observer.workers) {
+            while !worker.shared.is_asked() {
+                std::thread::yield_now();
+            }
+            worker.shared.tell(report_of_a_queue(queue));
+        }
+        parse(&scrape.join().unwrap())
+    });
+    let expected = [
+        ("rx_dropped", 1.0),
+        ("rx_ring_full", 2.0),
+        ("rx_fill_ring_empty_descs", 3.0),
+        ("rx_invalid_descs", 4.0),
+        ("tx_invalid_descs", 5.0),
+        ("tx_ring_empty_descs", 6.0),
+        ("kicks", 7.0),
+    ];
+    for queue in 0..2 {
+        let labels = format!("interface=\"eth1\",queue=\"{queue}\"");
+        for (name, count) in expected {
+            assert_eq!(value(&families, &format!("ringwall_queue_{name}"), &labels), count);
+        }
+        let configured = &scene.observer.view().loaded.config.interface[1];
+        for (ring, entries, size) in [
+            ("rx", 11.0, configured.rx_ring),
+            ("tx", 12.0, configured.tx_ring),
+            ("fill", 13.0, configured.fill_ring),
+            ("completion", 14.0, configured.completion_ring),
+        ] {
+            let labels = format!("{labels},ring=\"{ring}\"");
+            assert_eq!(value(&families, "ringwall_queue_ring_entries", &labels), entries);
+            assert_eq!(value(&families, "ringwall_queue_ring_size", &labels), f64::from(size));
+        }
+    }
+}
+
 #[test]
 fn no_series_has_a_label_that_traffic_can_choose() {
     let scene = scene(2, &peers(2));
@@ -197,6 +266,8 @@ fn no_series_has_a_label_that_traffic_can_choose() {
         "version",
         "aead",
         "peer",
+        "queue",
+        "ring",
     ]
     .into();
     for family in FAMILIES {

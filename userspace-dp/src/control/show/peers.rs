@@ -4,16 +4,28 @@ use std::collections::HashMap;
 
 use super::taken_at;
 use crate::api::{Peer, Peers};
-use crate::control::observer::{Observer, unix_at};
+use crate::control::observer::{Observer, View, unix_at};
 use crate::control::peers::KnownPeer;
+use crate::runtime::shared::WorkerReport;
 use wireguard::{PeerHandle, PeerStatus};
 
 /// A session this old cannot carry data.
 const SESSION_LIFE_SECONDS: u64 = wireguard::REJECT_AFTER_TIME.as_secs();
 
-pub(crate) fn peers(observer: &Observer) -> Peers {
+pub(super) fn peers(observer: &Observer) -> Peers {
     let view = observer.view();
-    let reports = observer.reports();
+    let wireguard = view.loaded.config.wireguard.as_ref();
+    Peers {
+        taken_at_unix: taken_at(),
+        interface: wireguard.map(|w| w.interface.as_str().to_owned()).unwrap_or_default(),
+        public_key: view.public_key.as_ref().map(ToString::to_string).unwrap_or_default(),
+        listen_port: view.snapshot.tunnel.listen_port,
+        peers: peer_rows(&observer.reports(), &view),
+    }
+}
+
+/// Every peer with what its owner reported of it.
+pub(crate) fn peer_rows(reports: &[Option<WorkerReport>], view: &View) -> Vec<Peer> {
     let statuses: HashMap<(usize, PeerHandle), PeerStatus> = reports
         .iter()
         .enumerate()
@@ -22,22 +34,15 @@ pub(crate) fn peers(observer: &Observer) -> Peers {
             peers.map(move |&(handle, status)| ((worker, handle), status))
         })
         .collect();
-    let wireguard = view.loaded.config.wireguard.as_ref();
     let owner = |peer: &KnownPeer| view.snapshot.tunnel.owners.owner(peer.handle.index());
-    Peers {
-        taken_at_unix: taken_at(),
-        interface: wireguard.map(|w| w.interface.as_str().to_owned()).unwrap_or_default(),
-        public_key: view.public_key.as_ref().map(ToString::to_string).unwrap_or_default(),
-        listen_port: view.snapshot.tunnel.listen_port,
-        peers: ordered(&view.peers, wireguard)
-            .map(|peer| {
-                let worker = owner(peer);
-                let status =
-                    worker.and_then(|worker| statuses.get(&(usize::from(worker.0), peer.handle)));
-                row(peer, worker.map(|worker| u32::from(worker.0)), status.copied())
-            })
-            .collect(),
-    }
+    ordered(&view.peers, view.loaded.config.wireguard.as_ref())
+        .map(|peer| {
+            let worker = owner(peer);
+            let status =
+                worker.and_then(|worker| statuses.get(&(usize::from(worker.0), peer.handle)));
+            row(peer, worker.map(|worker| u32::from(worker.0)), status.copied())
+        })
+        .collect()
 }
 
 /// The peers in the order of the configuration.
@@ -79,5 +84,6 @@ pub(crate) fn up(observer: &Observer) -> usize {
     let fresh = |peer: &Peer| {
         peer.latest_handshake_unix.is_some_and(|at| now.saturating_sub(at) < SESSION_LIFE_SECONDS)
     };
-    peers(observer).peers.iter().filter(|peer| fresh(peer)).count()
+    let peers = peer_rows(&observer.reports(), &observer.view());
+    peers.iter().filter(|peer| fresh(peer)).count()
 }

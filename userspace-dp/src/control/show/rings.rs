@@ -10,14 +10,25 @@ use crate::runtime::shared::WorkerReport;
 pub(super) fn rings(observer: &Observer) -> Rings {
     let view = observer.view();
     let reports = observer.reports();
-    let mut queues = Vec::new();
     let mut frames = Vec::new();
     for (worker, report) in reports.iter().enumerate() {
         let Some(report) = report else { continue };
-        queues.extend(queue_rows(worker as u32, report, &view));
         frames.push(frame_row(worker as u32, report, observer));
     }
-    Rings { taken_at_unix: taken_at(), queues, frames, handoffs: handoffs(&reports) }
+    Rings {
+        taken_at_unix: taken_at(),
+        queues: queues(&reports, &view),
+        frames,
+        handoffs: handoffs(&reports),
+    }
+}
+
+/// The sockets of the workers that reported.
+pub(crate) fn queues(reports: &[Option<WorkerReport>], view: &View) -> Vec<Queue> {
+    let of_each = reports.iter().enumerate().flat_map(|(worker, report)| {
+        report.iter().flat_map(move |report| queue_rows(worker as u32, report, view))
+    });
+    of_each.collect()
 }
 
 fn queue_rows(worker: u32, report: &WorkerReport, view: &View) -> Vec<Queue> {
@@ -46,11 +57,16 @@ fn level(level: u64, size: u32) -> RingLevel {
 }
 
 fn xdp(statistics: &PortStatistics) -> XdpStatistics {
+    let (fill, transmit) =
+        (statistics.fill_descriptors_refused, statistics.transmit_descriptors_refused);
     XdpStatistics {
         rx_dropped: statistics.receive_dropped,
-        descs_refused: statistics.descriptors_refused,
+        descs_refused: fill + transmit,
+        rx_invalid_descs: fill,
+        tx_invalid_descs: transmit,
         rx_ring_full: statistics.receive_ring_full,
         rx_fill_ring_empty_descs: statistics.fill_ring_empty,
+        tx_ring_empty_descs: statistics.transmit_ring_empty,
     }
 }
 
