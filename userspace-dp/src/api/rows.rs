@@ -260,7 +260,7 @@ pub struct Rings {
     pub queues: Vec<Queue>,
     /// One row per worker.
     pub frames: Vec<WorkerFrames>,
-    /// One row per pair of workers that can hand frames over.
+    /// One row per pair of workers that can hand frames over, and one from each worker to the slow path.
     pub handoffs: Vec<Handoff>,
 }
 
@@ -337,13 +337,15 @@ pub struct FrameState {
     pub frames: u64,
 }
 
-/// Frames handed from one worker to another.
+/// Frames handed from one worker to another, or to the slow path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handoff {
     /// Worker that hands over.
     pub from: u32,
-    /// Worker that owns the packet.
+    /// Worker that owns the packet; the number after the last worker's where it is the slow path.
     pub to: u32,
+    /// Whether it went to the slow path, for the kernel, and to no worker.
+    pub slow_path: bool,
     /// Frames handed over.
     pub frames: u64,
     /// Frames dropped because the ring was full.

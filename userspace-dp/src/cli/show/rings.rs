@@ -97,7 +97,7 @@ fn handoffs(rings: &Rings, paint: Paint) -> String {
     for handoff in &rings.handoffs {
         table.row([
             cell(handoff.from),
-            cell(handoff.to),
+            if handoff.slow_path { "slow path".to_owned() } else { cell(handoff.to) },
             cell(handoff.frames),
             cell(handoff.full),
             level(handoff.ring),
@@ -132,12 +132,19 @@ mod tests {
             total: 8192,
             sums_up: false,
         };
-        let handoff = |to, frames| Handoff { from: 0, to, frames, full: 0, ring: ring(0, 2048) };
+        let handoff = |to, slow_path, frames| Handoff {
+            from: 0,
+            to,
+            slow_path,
+            frames,
+            full: 0,
+            ring: ring(0, 2048),
+        };
         let rings = Rings {
             taken_at_unix: 0,
             queues: vec![queue],
             frames: vec![frames],
-            handoffs: vec![handoff(1, 9)],
+            handoffs: vec![handoff(1, false, 9), handoff(2, true, 3)],
         };
         let expected = "\
 worker  interface  queue  receive  transmit       fill  completion  kicks
@@ -150,8 +157,9 @@ worker  frames  sums up  where
      0    8192  NO       free 4093, fill 4000, rx 3
 worker 0: frames are missing or counted twice
 
-from  to  frames  dropped full    ring
-   0   1       9             0  0/2048
+from         to  frames  dropped full    ring
+   0          1       9             0  0/2048
+   0  slow path       3             0  0/2048
 ";
         assert_eq!(render(&rings, Paint::Plain), expected);
     }

@@ -118,6 +118,8 @@ fn handoffs(reports: &[Option<WorkerReport>]) -> Vec<Handoff> {
             rows.push(Handoff {
                 from: from as u32,
                 to: to as u32,
+                // The member after the last worker.
+                slow_path: to == reports.len(),
                 frames: link.handed_over,
                 full: link.refused,
                 ring: level(link.waiting as u64, link.capacity as u32),
@@ -125,4 +127,30 @@ fn handoffs(reports: &[Option<WorkerReport>]) -> Vec<Handoff> {
         }
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::shared::LinkReport;
+
+    #[test]
+    fn the_member_after_the_last_worker_is_the_slow_path() {
+        let link = |handed_over| LinkReport { handed_over, ..LinkReport::default() };
+        let report = |handoffs: Vec<LinkReport>| WorkerReport {
+            census: Census::EMPTY,
+            queues: Vec::new(),
+            lent: 0,
+            borrowed: 0,
+            handoffs,
+            peers: Vec::new(),
+        };
+        let rows = handoffs(&[
+            Some(report(vec![link(0), link(1), link(2)])),
+            Some(report(vec![link(3), link(0), link(4)])),
+        ]);
+        let told: Vec<_> =
+            rows.iter().map(|row| (row.from, row.to, row.slow_path, row.frames)).collect();
+        assert_eq!(told, [(0, 1, false, 1), (0, 2, true, 2), (1, 0, false, 3), (1, 2, true, 4)]);
+    }
 }
