@@ -76,9 +76,9 @@ exits! {
     LinkLocal = "link_local" => Pass,
     /// To an address of this host.
     Local = "local" => Pass,
-    /// Later fragment to an address of this host.
+    /// Later fragment to an address of this host, of no tunnel packet as far as is known.
     LocalFragment = "local_fragment" => Pass,
-    /// To a tunnel service: its worker has it.
+    /// To a tunnel service, fragments too: its worker has it.
     Tunnel = "tunnel" => Redirect,
     /// To a tunnel service while the gateway is disabled.
     TunnelDisabled = "tunnel_disabled" => Drop,

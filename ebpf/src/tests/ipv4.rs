@@ -105,15 +105,27 @@ fn udp_and_tcp_without_room_for_ports_are_dropped() {
 }
 
 #[test]
-fn first_fragments_have_ports_and_later_ones_go_to_the_kernel() {
+fn first_fragments_have_ports_and_later_ones_follow_them() {
     needs_root!();
     let rig = Rig::new();
     let local = |fragment| Ipv4 { fragment, ..udp4(LOCAL4, WG) }.frame();
-    assert_eq!(rig.run(&local(MORE)), Exit::Tunnel);
     assert_eq!(rig.run(&local(0x4000)), Exit::Tunnel, "don't fragment is no fragment");
-    assert_eq!(rig.run(&local(MORE | 185)), Exit::LocalFragment);
-    assert_eq!(rig.run(&local(185)), Exit::LocalFragment);
-    assert_eq!(rig.run(&local(1)), Exit::LocalFragment);
+    for later in [MORE | 185, 185, 1] {
+        assert_eq!(rig.run(&local(later)), Exit::LocalFragment, "nobody knows whose");
+    }
+    assert_eq!(rig.run(&local(MORE)), Exit::Tunnel);
+    for later in [MORE | 185, 185, 1] {
+        assert_eq!(rig.run(&local(later)), Exit::Tunnel);
+    }
+    let to_us = Ipv4 { fragment: 185, ..udp4(LOCAL4, WG) };
+    let of_another = [
+        Ipv4 { source: FAR4, ..to_us.clone() }.frame(),
+        Ipv4 { protocol: TCP, ..to_us.clone() }.frame(),
+        altered(&to_us, 5, 8),
+    ];
+    for frame in of_another {
+        assert_eq!(rig.run(&frame), Exit::LocalFragment, "of another datagram");
+    }
     let other = Ipv4 { fragment: MORE, ..udp4(LOCAL4, 22) };
     assert_eq!(rig.run(&other.frame()), Exit::Local);
     for fragment in [MORE, MORE | 185, 185] {
@@ -122,6 +134,30 @@ fn first_fragments_have_ports_and_later_ones_go_to_the_kernel() {
     }
     let tail = Ipv4 { fragment: 185, payload: vec![1], ..udp4(FAR4, 53) };
     assert_eq!(rig.run(&tail.frame()), Exit::Transit, "a tail needs no room for ports");
+}
+
+#[test]
+fn fragments_to_the_kernel_s_own_ports_stay_the_kernel_s() {
+    needs_root!();
+    let rig = Rig::new();
+    for fragment in [MORE, MORE | 185, 185] {
+        let packet = Ipv4 { fragment, ..udp4(LOCAL4, 22) };
+        let expected = if fragment == MORE { Exit::Local } else { Exit::LocalFragment };
+        assert_eq!(rig.run(&packet.frame()), expected);
+    }
+}
+
+#[test]
+fn a_datagram_is_forgotten_after_a_second() {
+    needs_root!();
+    let rig = Rig::new();
+    let local = |fragment| Ipv4 { fragment, ..udp4(LOCAL4, WG) }.frame();
+    assert_eq!(rig.run(&local(MORE)), Exit::Tunnel);
+    // A second, and the tick that the program's clock may be late by.
+    std::thread::sleep(core::time::Duration::from_millis(1_050));
+    assert_eq!(rig.run(&local(185)), Exit::LocalFragment);
+    assert_eq!(rig.run(&local(MORE)), Exit::Tunnel);
+    assert_eq!(rig.run(&local(185)), Exit::Tunnel);
 }
 
 #[test]

@@ -112,24 +112,32 @@ fn the_longest_extension_headers_are_followed() {
 }
 
 #[test]
-fn first_fragments_have_ports_and_later_ones_go_to_the_kernel() {
+fn first_fragments_have_ports_and_later_ones_follow_them() {
     needs_root!();
     let rig = Rig::new();
     let local = |extensions| Ipv6 { extensions, ..udp6(LOCAL6, WG) }.frame();
-    assert_eq!(rig.run(&local(vec![fragment6(0, true)])), Exit::Tunnel);
+    let tail = || local(vec![fragment6(185, false)]);
+    assert_eq!(rig.run(&tail()), Exit::LocalFragment, "nobody knows whose");
     assert_eq!(rig.run(&local(vec![fragment6(0, false)])), Exit::Tunnel, "atomic");
     let behind = vec![fragment6(0, true), extension(DESTINATION, 8)];
     assert_eq!(rig.run(&local(behind)), Exit::Tunnel);
+    // The first one's next header was an extension, theirs may be another.
+    for protocol in [UDP, DESTINATION] {
+        let packet = Ipv6 { extensions: vec![fragment6(9, true)], protocol, ..udp6(LOCAL6, WG) };
+        assert_eq!(rig.run(&packet.frame()), Exit::Tunnel);
+    }
+    let elsewhere = Ipv6 { source: FAR6, extensions: vec![fragment6(9, true)], ..udp6(LOCAL6, WG) };
+    assert_eq!(rig.run(&elsewhere.frame()), Exit::LocalFragment, "of another datagram");
     for offset in [1, 185, 0x1fff] {
         for more in [true, false] {
             let tail = vec![extension(HOP_BY_HOP, 8), fragment6(offset, more)];
-            assert_eq!(rig.run(&local(tail.clone())), Exit::LocalFragment);
+            assert_eq!(rig.run(&local(tail.clone())), Exit::Tunnel);
             let transit = Ipv6 { extensions: tail, ..udp6(FAR6, 53) };
             assert_eq!(rig.run(&transit.frame()), Exit::Transit);
         }
     }
     let tail = Ipv6 { extensions: vec![fragment6(9, false)], payload: vec![1], ..udp6(LOCAL6, WG) };
-    assert_eq!(rig.run(&tail.frame()), Exit::LocalFragment);
+    assert_eq!(rig.run(&tail.frame()), Exit::Tunnel, "a tail needs no room for ports");
 }
 
 #[test]

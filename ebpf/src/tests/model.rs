@@ -15,9 +15,12 @@ use crate::Exit;
 const BLOCKED4: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 const BLOCKED6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xbad, 0, 0, 0, 0, 1);
 
+/// The datagrams to the tunnel service of which a first fragment came: addresses, identification, protocol.
+type Datagrams = HashSet<Vec<u8>>;
+
 /// What the description says about a frame on the rig's port.
-fn model(frame: &[u8]) -> Exit {
-    link(frame).unwrap_or_else(|exit| exit)
+fn model(frame: &[u8], datagrams: &mut Datagrams) -> Exit {
+    link(frame, datagrams).unwrap_or_else(|exit| exit)
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u16> {
@@ -25,7 +28,7 @@ fn word(bytes: &[u8], at: usize) -> Option<u16> {
 }
 
 /// `Ok` for what wants a socket, `Err` for every other exit.
-fn link(frame: &[u8]) -> Result<Exit, Exit> {
+fn link(frame: &[u8], datagrams: &mut Datagrams) -> Result<Exit, Exit> {
     let mut tags = Vec::new();
     let mut at = 12;
     let ether_type = loop {
@@ -44,8 +47,8 @@ fn link(frame: &[u8]) -> Result<Exit, Exit> {
     let registered = matches!(tags[..], [] | [(0x8100, 0 | 10)] | [(0x88a8, 20), (0x8100, 30)]);
     let group = frame[0] & 1 == 1;
     let kind = match ether_type {
-        0x0800 => ipv4(&frame[at + 2..], group)?,
-        0x86dd => ipv6(&frame[at + 2..], group)?,
+        0x0800 => ipv4(&frame[at + 2..], group, datagrams)?,
+        0x86dd => ipv6(&frame[at + 2..], group, datagrams)?,
         0x0806 => return Err(Exit::Arp),
         _ => return Err(Exit::NonIp),
     };
@@ -59,11 +62,36 @@ fn port(protocol: u8, payload: &[u8]) -> Result<u16, Exit> {
     }
 }
 
-fn local(protocol: u8, port: u16) -> Result<Exit, Exit> {
-    if protocol == 17 && port == WG { Ok(Exit::Tunnel) } else { Err(Exit::Local) }
+/// A piece of a datagram.
+struct Piece {
+    datagram: Vec<u8>,
+    later: bool,
 }
 
-fn ipv4(packet: &[u8], group: bool) -> Result<Exit, Exit> {
+fn local(
+    piece: Option<Piece>,
+    protocol: u8,
+    port: u16,
+    datagrams: &mut Datagrams,
+) -> Result<Exit, Exit> {
+    match piece {
+        Some(Piece { datagram, later: true }) => {
+            if datagrams.contains(&datagram) {
+                Ok(Exit::Tunnel)
+            } else {
+                Err(Exit::LocalFragment)
+            }
+        }
+        Some(_) | None if (protocol, port) != (17, WG) => Err(Exit::Local),
+        Some(Piece { datagram, later: false }) => {
+            datagrams.insert(datagram);
+            Ok(Exit::Tunnel)
+        }
+        None => Ok(Exit::Tunnel),
+    }
+}
+
+fn ipv4(packet: &[u8], group: bool, datagrams: &mut Datagrams) -> Result<Exit, Exit> {
     let malformed = Exit::Ipv4Malformed;
     let first = *packet.first().ok_or(malformed)?;
     let header = usize::from(first & 15) * 4;
@@ -80,17 +108,18 @@ fn ipv4(packet: &[u8], group: bool) -> Result<Exit, Exit> {
         <[u8; 4]>::try_from(&packet[at..at + 4]).expect("four bytes").into()
     };
     let (source, destination) = (address(12), address(16));
+    let piece = (fragment & 0x3fff != 0)
+        .then(|| Piece { datagram: [&packet[12..20], &packet[4..6], &[protocol]].concat(), later });
     match destination {
         _ if source == BLOCKED4 => Err(Exit::Blocked),
         _ if destination.is_multicast() => Err(Exit::Multicast),
         _ if group || destination.is_broadcast() => Err(Exit::Broadcast),
-        LOCAL4 if later => Err(Exit::LocalFragment),
-        LOCAL4 => local(protocol, port),
+        LOCAL4 => local(piece, protocol, port, datagrams),
         _ => Ok(Exit::Transit),
     }
 }
 
-fn ipv6(packet: &[u8], group: bool) -> Result<Exit, Exit> {
+fn ipv6(packet: &[u8], group: bool, datagrams: &mut Datagrams) -> Result<Exit, Exit> {
     let malformed = Exit::Ipv6Malformed;
     if packet.len() < 40 || packet[0] >> 4 != 6 {
         return Err(malformed);
@@ -98,7 +127,7 @@ fn ipv6(packet: &[u8], group: bool) -> Result<Exit, Exit> {
     let end = 40 + usize::from(word(packet, 4).ok_or(malformed)?);
     let packet = packet.get(..end).ok_or(malformed)?;
     let (mut protocol, mut rest) = (packet[6], &packet[40..]);
-    let (mut fragment, mut later, mut walked) = (false, false, 0);
+    let (mut fragment, mut later, mut walked) = (None, false, 0);
     while !later && matches!(protocol, 0 | 43 | 44 | 51 | 60 | 135 | 139 | 140) {
         let in_frame = rest.len() >= 8;
         if walked == 8 {
@@ -113,7 +142,7 @@ fn ipv6(packet: &[u8], group: bool) -> Result<Exit, Exit> {
             _ => (usize::from(rest[1]) + 1) * 8,
         };
         if protocol == 44 {
-            fragment = true;
+            fragment = Some(rest[4..8].to_vec());
             later = (u16::from_be_bytes([rest[2], rest[3]]) >> 3) != 0;
         }
         protocol = rest[0];
@@ -127,7 +156,7 @@ fn ipv6(packet: &[u8], group: bool) -> Result<Exit, Exit> {
     let (source, destination) = (address(8), address(24));
     let on_link =
         destination.is_multicast() || destination.is_unicast_link_local() || destination == LOCAL6;
-    let discovers = !fragment && protocol == 58 && packet[7] == 255;
+    let discovers = fragment.is_none() && protocol == 58 && packet[7] == 255;
     if discovers && on_link && rest.first().is_some_and(|kind| (133..=137).contains(kind)) {
         return Err(Exit::NeighbourDiscovery);
     }
@@ -135,8 +164,11 @@ fn ipv6(packet: &[u8], group: bool) -> Result<Exit, Exit> {
         _ if source == BLOCKED6 => Err(Exit::Blocked),
         _ if destination.is_multicast() => Err(Exit::Multicast),
         _ if group => Err(Exit::Broadcast),
-        LOCAL6 if later => Err(Exit::LocalFragment),
-        LOCAL6 => local(protocol, port),
+        LOCAL6 => {
+            let datagram = |identification: Vec<u8>| [&packet[8..40], &identification].concat();
+            let piece = fragment.map(|id| Piece { datagram: datagram(id), later });
+            local(piece, protocol, port, datagrams)
+        }
         _ if destination.is_unicast_link_local() => Err(Exit::LinkLocal),
         _ => Ok(Exit::Transit),
     }
@@ -265,11 +297,15 @@ fn the_program_decides_as_the_description_says() {
     rig.steering.block(std::net::IpAddr::V6(BLOCKED6).into(), until).expect("block");
     let mut runner = TestRunner::new(Config { cases: 8_000, ..Config::default() });
     let seen = RefCell::new(HashSet::new());
+    let datagrams = RefCell::new(Datagrams::new());
     runner
         .run(&frame(), |frame| {
             let exit = rig.run(&frame);
             seen.borrow_mut().insert(exit);
-            prop_assert_eq!(exit, model(&frame));
+            let expected = model(&frame, &mut datagrams.borrow_mut());
+            // The program remembers a datagram for a second only.
+            let forgotten = exit == Exit::LocalFragment && expected == Exit::Tunnel;
+            prop_assert!(exit == expected || forgotten, "{exit:?}, not {expected:?}");
             Ok(())
         })
         .expect("the program and the description agree");

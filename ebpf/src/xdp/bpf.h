@@ -46,6 +46,8 @@
 #endif
 
 static void *(*const map_lookup)(void *map, const void *key) = (void *)BPF_FUNC_map_lookup_elem;
+static long (*const map_update)(void *map, const void *key, const void *value, __u64 flags) =
+	(void *)BPF_FUNC_map_update_elem;
 static long (*const redirect_map)(void *map, __u32 key, __u64 flags) =
 	(void *)BPF_FUNC_redirect_map;
 /* CLOCK_MONOTONIC at tick resolution (1 to 10 ms late): far cheaper than the exact clock. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The maps. Sizes given here are replaced by the loader's capacities. */
+/* The maps. Sizes of one are replaced by the loader's capacities. */
 #ifndef RINGWALL_MAPS_H
 #define RINGWALL_MAPS_H
 
 #include "bpf.h"
 #include "exits.h"
+#include "fragments.h"
 #include "layout.h"
 
 #define MAP(name, kind, key_type, value_type, entries, flags) \
@@ -27,6 +28,8 @@ MAP(local6, BPF_MAP_TYPE_HASH, struct address6, __u32, 1, 0);
 MAP(services, BPF_MAP_TYPE_HASH, struct service_key, __u32, 1, 0);
 MAP(blocked4, BPF_MAP_TYPE_LPM_TRIE, struct prefix4, struct block, 1, BPF_F_NO_PREALLOC);
 MAP(blocked6, BPF_MAP_TYPE_LPM_TRIE, struct prefix6, struct block, 1, BPF_F_NO_PREALLOC);
+/* A datagram to a tunnel service that comes in pieces -> when its first piece came. */
+MAP(fragmented, BPF_MAP_TYPE_LRU_HASH, struct datagram, __u64, DATAGRAMS, 0);
 MAP(exits, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, EXIT_COUNT, 0);
 
 #endif

@@ -18,6 +18,7 @@
 
 #include "bpf.h"
 #include "exits.h"
+#include "fragments.h"
 #include "layout.h"
 
 /* As the pipeline's parser: eight extension headers are walked, a ninth is refused. */
@@ -40,9 +41,11 @@ struct packet {
 	__u8 group_destination; /* Ethernet multicast or broadcast */
 	__u8 neighbour_discovery; /* as RFC 4861 6.1 and 7.1 accept it */
 	__u8 unused;
+	struct datagram datagram; /* of a piece; else zero */
 };
-SIZE_IS(struct packet, 56);
+SIZE_IS(struct packet, 96);
 OFFSET_IS(struct packet, vlan, 40);
+OFFSET_IS(struct packet, datagram, 56);
 
 /* A parse step gives PARSED or the exit that ends the packet. */
 #define PARSED EXIT_COUNT
@@ -172,6 +175,13 @@ INLINE enum exit parse_ipv4(struct xdp_md *context, struct packet *packet)
 	packet->service.protocol = header.protocol;
 	packet->service.family = 4;
 	fragment = network16(header.frag_off);
+	if (fragment & 0x3fff) {
+		packet->datagram.source.word[0] = header.saddr;
+		packet->datagram.destination.word[0] = header.daddr;
+		packet->datagram.identification = header.id;
+		packet->datagram.protocol = header.protocol;
+		packet->datagram.family = 4;
+	}
 	if (fragment & 0x1fff) {
 		packet->fragment = FRAGMENT_LATER;
 		return PARSED;
@@ -264,6 +274,10 @@ INLINE enum exit parse_ipv6(struct xdp_md *context, struct packet *packet)
 			return EXIT_ipv6_malformed;
 		if (protocol == IPPROTO_FRAGMENT) {
 			packet->fragment = FRAGMENT_FIRST;
+			packet->datagram.source = packet->source.address;
+			packet->datagram.destination = packet->service.address;
+			packet->datagram.identification = extension.identification;
+			packet->datagram.family = 6;
 			if (extension.fragment & network16(0xfff8)) {
 				/* What follows is payload, not headers. */
 				packet->fragment = FRAGMENT_LATER;

@@ -71,14 +71,33 @@ INLINE enum exit steer(struct xdp_md *context, const struct packet *packet,
 	return kind == KIND_TUNNEL ? EXIT_tunnel : EXIT_transit;
 }
 
+/* The first piece of a datagram to a tunnel service: the others have no port to decide by. */
+INLINE void remember(const struct packet *packet)
+{
+	__u64 now = coarse_clock_ns();
+
+	/* It fails when memory is short; the others go to the kernel then, which drops them. */
+	map_update(&fragmented, &packet->datagram, &now, BPF_ANY);
+}
+
+INLINE int is_remembered(const struct packet *packet)
+{
+	const __u64 *first = map_lookup(&fragmented, &packet->datagram);
+
+	return first && coarse_clock_ns() - *first <= DATAGRAM_NS;
+}
+
 /* A packet to an address of this host: for a tunnel endpoint, or for the kernel. */
 INLINE enum exit deliver(const struct packet *packet, enum kind *kind)
 {
-	/* Without its first fragment a datagram has no port to decide by. */
-	if (packet->fragment == FRAGMENT_LATER)
-		return EXIT_local_fragment;
-	if (!map_lookup(&services, &packet->service))
+	if (packet->fragment == FRAGMENT_LATER) {
+		if (!is_remembered(packet))
+			return EXIT_local_fragment;
+	} else if (!map_lookup(&services, &packet->service)) {
 		return EXIT_local;
+	} else if (packet->fragment == FRAGMENT_FIRST) {
+		remember(packet);
+	}
 	*kind = KIND_TUNNEL;
 	return STEER;
 }

@@ -3,8 +3,8 @@
 use crate::ringwall;
 use anyhow::{Result, ensure};
 use lab::{
-    Namespace, PingReport, SERVER_V4, SERVER_V6, Tunnel, TunnelOptions, ping, ping_transcript,
-    wait_until,
+    Family, Namespace, PingReport, SERVER_V4, SERVER_V6, Tunnel, TunnelOptions, ping,
+    ping_transcript, wait_until,
 };
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -134,4 +134,30 @@ fn tcp_never_sends_what_a_smaller_network_behind_would_swallow() -> Result<()> {
         }
         Ok(())
     })
+}
+
+/// A client whose link carries less than it believes, so that its kernel sends each tunnel packet in two pieces.
+fn fragments_are_counted(outer: Family) -> Result<()> {
+    const PINGS: u64 = 3;
+    Tunnel::with(&TunnelOptions { outer, ..ringwall() }, |tunnel| {
+        let client = tunnel.client_side();
+        ensure!(ping(&client, SERVER_V4, 3, "")?.complete(), "the tunnel does not work");
+        client.run("ip link set eth0 mtu 1280")?;
+        let report = ping_with_size(&client, SERVER_V4, TUNNEL_MTU)?;
+        ensure!(report.received == 0, "fragments got through: {report:?}");
+        let gateway = tunnel.ringwall()?;
+        wait_until("both pieces are counted", Duration::from_secs(5), || {
+            gateway.drops("wg_outer_fragment").is_ok_and(|count| count == 2 * PINGS)
+        })?;
+        ensure!(ping(&client, SERVER_V4, 3, "")?.complete(), "what fits does not pass any more");
+        Ok(())
+    })
+}
+
+#[test]
+fn every_fragment_of_a_tunnel_packet_is_dropped_and_counted() -> Result<()> {
+    if !lab::available() {
+        return Ok(());
+    }
+    [Family::V4, Family::V6].into_iter().try_for_each(fragments_are_counted)
 }
