@@ -243,7 +243,7 @@ pub fn open_queue(
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::link;
+    use super::super::netlink::testing::link;
     use super::*;
 
     #[test]

@@ -95,6 +95,12 @@ impl Lab {
         links[0]["ifindex"].as_u64().expect("every link has an index") as u32
     }
 
+    /// A cable with both ends here, `a0` and `a1`, both down; the index of `a0`.
+    pub(super) fn loose_cable(&self) -> u32 {
+        self.ip("link add a0 type veth peer name a1");
+        self.index("a0")
+    }
+
     /// A cable `a0` here to `a1` at the other end, both up, with 192.0.2.1/24 and fd00:a::1/64 here and .2 and ::2
     /// there.
     pub(super) fn cable(&self) -> u32 {

@@ -13,9 +13,9 @@ use telemetry::WorkerCounters;
 use wireguard::PeerHandle;
 
 use super::devices::Found;
+use super::netlink::testing::{hop, link, route};
 use super::netlink::{
-    Address, Hop, Link, OperationalState, Placement, Route, RouteKind, TABLE_LOCAL, TABLE_MAIN,
-    Tables, Update,
+    Address, Link, Placement, Route, RouteKind, TABLE_LOCAL, TABLE_MAIN, Tables, Update,
 };
 use super::observer::{DeviceView, Observer, ObserverParts, RouteView, View, WatchedWorker};
 use super::peers::KnownPeer;
@@ -207,42 +207,8 @@ pub(super) fn tables() -> Tables {
     tables
 }
 
-/// An Ethernet device that is up.
-pub(super) fn link(index: u32, name: &str) -> Link {
-    Link {
-        index,
-        name: name.into(),
-        kind: None,
-        mac: Some([2, 0, 0, 0, 0, index as u8]),
-        mtu: 1500,
-        up: true,
-        carrier: true,
-        operational: OperationalState::Up,
-        loopback: false,
-        point_to_point: false,
-        no_arp: false,
-        parent: None,
-        vlan: None,
-        master: None,
-        rx_queues: 1,
-        tx_queues: 1,
-        hardware: None,
-    }
-}
-
+/// A route of the kernel's own to what is on the link.
 fn on_link(interface: u32, table: u32, kind: RouteKind, destination: ipnet::Ipv4Net) -> Route {
-    Route {
-        table,
-        destination: destination.into(),
-        source: ipnet::Ipv4Net::default().into(),
-        tos: 0,
-        metric: 0,
-        kind,
-        protocol: 2,
-        scope: 253,
-        preferred_source: None,
-        mtu: None,
-        hops: vec![Hop { interface, gateway: None, onlink: false, weight: 1, encapsulated: false }],
-        nexthop: None,
-    }
+    let usual = route(&destination.to_string(), &[hop(interface, "")]);
+    Route { table, kind, protocol: 2, scope: 253, ..usual }
 }

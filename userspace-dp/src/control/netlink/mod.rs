@@ -30,3 +30,6 @@ pub use model::{
     OperationalState, Route, RouteKind, TABLE_LOCAL, TABLE_MAIN, Vlan,
 };
 pub use tables::{Applied, Moment, Placement, Tables, Update};
+
+#[cfg(test)]
+pub(super) mod testing;

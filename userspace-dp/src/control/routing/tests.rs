@@ -4,10 +4,10 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 use route::{NextHop, Resolution};
 
+use super::super::netlink::testing::{self, hop, route};
 use super::super::netlink::{
     Address, Hop, Link, NeighbourState as Kernel, Placement, Route, RouteKind, TABLE_MAIN, Update,
 };
-use super::super::testing;
 use super::*;
 
 mod against_scan;
@@ -22,35 +22,6 @@ fn numbers() -> InterfaceNumbers {
 
 fn link(index: u32) -> Link {
     Link { carrier: index != 4, ..testing::link(index, &format!("eth{index}")) }
-}
-
-fn hop(interface: u32, gateway: &str) -> Hop {
-    Hop {
-        interface,
-        gateway: (!gateway.is_empty()).then(|| gateway.parse().expect("an address")),
-        onlink: false,
-        weight: 1,
-        encapsulated: false,
-    }
-}
-
-fn route(destination: &str, hops: &[Hop]) -> Route {
-    let destination: IpNet = destination.parse().expect("a prefix");
-    let source = if destination.addr().is_ipv4() { "0.0.0.0/0" } else { "::/0" };
-    Route {
-        table: TABLE_MAIN,
-        destination,
-        source: source.parse().expect("a prefix"),
-        tos: 0,
-        metric: 0,
-        kind: RouteKind::Unicast,
-        protocol: 4,
-        scope: 0,
-        preferred_source: None,
-        mtu: None,
-        hops: hops.to_vec(),
-        nexthop: None,
-    }
 }
 
 fn of_kind(destination: &str, kind: RouteKind) -> Route {

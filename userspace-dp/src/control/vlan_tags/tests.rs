@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::super::namespaces::{Lab, inside};
+use super::super::namespaces::inside;
 use super::*;
 
 fn features(on: &[&str], changeable: &[&str]) -> Features {
@@ -30,12 +30,6 @@ fn a_device_that_takes_tags_off_and_cannot_do_otherwise_is_refused() {
     assert!(changeable(&features(&[customer], &[service])).is_err());
 }
 
-/// A veth with every switch on.
-fn cable(lab: &Lab) -> u32 {
-    lab.ip("link add a0 type veth peer name a1");
-    lab.index("a0")
-}
-
 fn on(ifindex: u32) -> BTreeSet<String> {
     Ethtool::open().unwrap().features(ifindex).unwrap().on
 }
@@ -43,7 +37,7 @@ fn on(ifindex: u32) -> BTreeSet<String> {
 #[test]
 fn a_device_leaves_tags_in_frames_while_it_is_kept_and_gets_back_what_it_had() {
     inside(|lab| {
-        let device = cable(lab);
+        let device = lab.loose_cable();
         let before = on(device);
         let mut keeper = TagKeeper::open().unwrap();
         keeper.add(device, "a0").unwrap();
@@ -57,7 +51,7 @@ fn a_device_leaves_tags_in_frames_while_it_is_kept_and_gets_back_what_it_had() {
 #[test]
 fn what_was_off_before_stays_off() {
     inside(|lab| {
-        let device = cable(lab);
+        let device = lab.loose_cable();
         let [customer, service] = STRIPPING;
         Ethtool::open().unwrap().set_features(device, &[service], false).unwrap();
         let mut keeper = TagKeeper::open().unwrap();
@@ -70,7 +64,7 @@ fn what_was_off_before_stays_off() {
 #[test]
 fn what_somebody_switches_on_again_is_switched_off_at_the_next_look() {
     inside(|lab| {
-        let device = cable(lab);
+        let device = lab.loose_cable();
         let mut keeper = TagKeeper::open().unwrap();
         keeper.add(device, "a0").unwrap();
         Ethtool::open().unwrap().set_features(device, &STRIPPING, true).unwrap();

@@ -1,31 +1,9 @@
 use std::os::unix::fs::symlink;
 
-use super::super::model::OperationalState;
+use super::super::testing::link;
 use super::super::{Mirror, Options};
 use super::*;
 use crate::control::namespaces::inside;
-
-fn link(name: &str, index: u32) -> Link {
-    Link {
-        index,
-        name: name.into(),
-        kind: None,
-        mac: None,
-        mtu: 1500,
-        up: true,
-        carrier: true,
-        operational: OperationalState::Up,
-        loopback: false,
-        point_to_point: false,
-        no_arp: false,
-        parent: None,
-        vlan: None,
-        master: None,
-        rx_queues: 1,
-        tx_queues: 1,
-        hardware: None,
-    }
-}
 
 /// A tree like the kernel's, with one device `eth7` of index 7 on the PCI bus.
 fn tree() -> tempfile::TempDir {
@@ -48,7 +26,7 @@ fn driver_and_memory_node_are_found_by_the_hardware_address() {
     let sysfs = Sysfs::at(root.path());
     let hardware = Some(("pci".into(), "0000:00:03.0".into()));
     // Under another name, as if /sys/class/net were of another namespace.
-    let link = Link { hardware, ..link("wan0", 3) };
+    let link = Link { hardware, ..link(3, "wan0") };
     assert_eq!(sysfs.driver(&link).as_deref(), Some("ice"));
     assert_eq!(sysfs.numa_node(&link), Some(1));
     fs::write(root.path().join("bus/pci/devices/0000:00:03.0/numa_node"), "-1\n").expect("written");
@@ -59,7 +37,7 @@ fn driver_and_memory_node_are_found_by_the_hardware_address() {
 fn a_device_without_hardware_has_its_kind_as_driver_and_no_memory_node() {
     let root = tree();
     let sysfs = Sysfs::at(root.path());
-    let veth = Link { kind: Some("veth".into()), ..link("a0", 4) };
+    let veth = Link { kind: Some("veth".into()), ..link(4, "a0") };
     assert_eq!(sysfs.driver(&veth).as_deref(), Some("veth"));
     assert_eq!(sysfs.numa_node(&veth), None);
 }
@@ -69,9 +47,9 @@ fn interrupt_mitigation_is_read_and_written_for_the_right_device_only() {
     let root = tree();
     let sysfs = Sysfs::at(root.path());
     let settings = NapiSettings { defer_hard_irqs: 2, flush_timeout_ns: 200_000 };
-    sysfs.set_napi(&link("eth7", 7), settings).expect("written");
-    assert_eq!(sysfs.napi(&link("eth7", 7)).expect("read"), settings);
-    for stranger in [link("eth7", 8), link("eth8", 7)] {
+    sysfs.set_napi(&link(7, "eth7"), settings).expect("written");
+    assert_eq!(sysfs.napi(&link(7, "eth7")).expect("read"), settings);
+    for stranger in [link(8, "eth7"), link(7, "eth8")] {
         let error = sysfs.set_napi(&stranger, settings).expect_err("not this namespace");
         assert!(matches!(error, Error::ForeignSysfs { .. }), "{error}");
         assert!(sysfs.napi(&stranger).is_err());

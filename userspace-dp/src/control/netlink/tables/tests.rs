@@ -1,56 +1,9 @@
-use super::super::model::{NeighbourState, OperationalState, TABLE_MAIN};
+use super::super::model::NeighbourState;
+use super::super::testing::{self, hop, route};
 use super::*;
 
-fn hop(interface: u32, gateway: &str) -> Hop {
-    Hop {
-        interface,
-        gateway: (!gateway.is_empty()).then(|| gateway.parse().expect("an address")),
-        onlink: false,
-        weight: 1,
-        encapsulated: false,
-    }
-}
-
-fn route(destination: &str, hops: &[Hop]) -> Route {
-    let destination: IpNet = destination.parse().expect("a prefix");
-    Route {
-        table: TABLE_MAIN,
-        destination,
-        source: if destination.addr().is_ipv4() { "0.0.0.0/0" } else { "::/0" }
-            .parse()
-            .expect("a prefix"),
-        tos: 0,
-        metric: 100,
-        kind: RouteKind::Unicast,
-        protocol: 4,
-        scope: 0,
-        preferred_source: None,
-        mtu: None,
-        hops: hops.to_vec(),
-        nexthop: None,
-    }
-}
-
 fn link(index: u32) -> Link {
-    Link {
-        index,
-        name: format!("eth{index}"),
-        kind: None,
-        mac: Some([2, 0, 0, 0, 0, index as u8]),
-        mtu: 1500,
-        up: true,
-        carrier: true,
-        operational: OperationalState::Up,
-        loopback: false,
-        point_to_point: false,
-        no_arp: false,
-        parent: None,
-        vlan: None,
-        master: None,
-        rx_queues: 1,
-        tx_queues: 1,
-        hardware: None,
-    }
+    testing::link(index, &format!("eth{index}"))
 }
 
 fn put(tables: &mut Tables, route: &Route, placement: Placement) -> Applied {

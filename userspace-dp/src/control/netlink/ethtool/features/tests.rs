@@ -7,8 +7,7 @@ const SERVICE: &str = "rx-vlan-stag-hw-parse";
 #[test]
 fn features_are_read_and_set_and_the_others_stay() {
     inside(|lab| {
-        lab.ip("link add a0 type veth peer name a1");
-        let index = lab.index("a0");
+        let index = lab.loose_cable();
         let mut ethtool = Ethtool::open().expect("the kernel has the ethtool family");
         let before = ethtool.features(index).expect("veth has features");
         for name in [RECEIVE, SERVICE] {
@@ -31,9 +30,9 @@ fn features_are_read_and_set_and_the_others_stay() {
 #[test]
 fn unknown_names_and_devices_are_refused() {
     inside(|lab| {
-        lab.ip("link add a0 type veth peer name a1");
+        let index = lab.loose_cable();
         let mut ethtool = Ethtool::open().expect("the kernel has the ethtool family");
-        let unknown = ethtool.set_features(lab.index("a0"), &["rx-vlan-hw-purse"], false);
+        let unknown = ethtool.set_features(index, &["rx-vlan-hw-purse"], false);
         assert!(unknown.expect_err("no such feature").refusal().is_some());
         assert!(ethtool.features(4711).expect_err("no such device").refusal().is_some());
     });
