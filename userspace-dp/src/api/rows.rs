@@ -414,15 +414,17 @@ pub struct Route {
     pub prefix: String,
     /// `unicast`, `local`, `blackhole`, `unreachable`, `prohibit` or `tunnel`.
     pub kind: String,
-    /// Gateway address, or the peer's name for a tunnel route; absent when on link.
+    /// Gateway address; absent for all kinds but `unicast`, and there when the destination is on the link.
     pub via: Option<String>,
-    /// Interface it leaves by; absent for kinds that have none.
+    /// Interface it leaves by; absent for kinds that have none, and when the gateway does not serve that interface.
     pub interface: Option<String>,
-    /// The address whose hardware address is needed; absent when there is none yet.
+    /// The one address whose hardware address is needed: the gateway's, or the destination's where that is a single one
+    /// on the link. Absent for a network on the link, where each destination is its own, and for all other kinds.
     pub neighbour: Option<String>,
-    /// The neighbour's hardware address, colon-separated.
+    /// The neighbour's hardware address, colon-separated; absent when it was not looked for yet.
     pub mac: Option<String>,
-    /// The neighbour's state as the kernel says it, lower case.
+    /// What workers make of the neighbour: `reachable`, `stale`, `incomplete` or `failed`; absent when it was not looked
+    /// for yet.
     pub state: Option<String>,
 }
 

@@ -143,9 +143,10 @@ fn a_server_that_announces_another_hardware_address_is_followed() -> Result<()> 
         for target in [SERVER_V4, SERVER_V6] {
             ensure!(ping(&client, target, 3, "")?.complete(), "the tunnel does not work");
         }
-        // A route over the server, so that its hardware address is shown.
+        // A route over the server and one to it alone, so that its hardware address is shown with both.
         let gateway = tunnel.lab.namespace("gateway");
         gateway.run(&format!("ip route add 203.0.113.0/24 via {SERVER_V4}"))?;
+        gateway.run(&format!("ip route add {SERVER_V4}/32 dev lan0"))?;
         let address = "02:00:5e:10:20:30";
         server.run(&format!("ip link set eth0 address {address}"))?;
         for target in [SERVER_V4, SERVER_V6] {
@@ -156,7 +157,7 @@ fn a_server_that_announces_another_hardware_address_is_followed() -> Result<()> 
         }
         wait_until("the new address is shown", Duration::from_secs(5), || {
             let routes = tunnel.ringwall().and_then(|gateway| gateway.verb("show routes --json"));
-            routes.is_ok_and(|routes| routes.contains(address))
+            routes.is_ok_and(|routes| routes.matches(address).count() == 2)
         })
     })
 }
