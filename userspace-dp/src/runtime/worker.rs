@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use clock::Time;
-use io::{Burst, Census, FramePool, Port};
+use io::{Burst, Census, FramePool, Kick, Port};
 use pipeline::handshake::{HandshakeEvent, PeerCommand};
 use pipeline::{
     Arrivals, Context, ControlEvent, Entry, Ingress, Outbox, PortId, ReplyBudget, Sink, StageTimer,
@@ -99,7 +99,8 @@ pub struct Body<P> {
 }
 
 impl<P: Port> Worker<P> {
-    /// One turn of the loop at `now`; `clock` times sampled stages. How many packets and commands were handled.
+    /// One turn of the loop at `now`; `clock` times sampled stages. How many packets and commands were
+    /// handled; none when nothing came and nothing went.
     pub fn turn(&mut self, now: Time, clock: &impl clock::Clock) -> usize {
         let context = Context {
             snapshot: self.snapshots.current(),
@@ -153,11 +154,11 @@ impl<P: Port> Body<P> {
         handled += self.take_over(context, counters, clock);
         let mut sink = Sink { pool: &mut self.pool, counters };
         self.state.poll(context, &mut sink, &mut self.outbox);
-        self.deliver(context, counters, clock);
+        let taken = self.deliver(context, counters, clock);
         counters.frames_free.set(self.pool.len() as u64);
         counters.frames_held.set((self.state.frames_held() + self.outbox.frames()) as u64);
         counters.frames_owed.set(self.seat.owed() as u64);
-        handled
+        handled.max(taken)
     }
 
     fn carry_out_commands(&mut self, context: &Context<'_>, counters: &WorkerCounters) -> usize {
@@ -240,26 +241,36 @@ impl<P: Port> Body<P> {
         self.state.process(arrivals, context, &mut sink, &mut self.outbox, timer);
     }
 
-    /// Moves finished packets onto rings: devices, other workers, the slow path; then events.
+    /// Moves finished packets onto rings: devices, other workers, the slow path; then events. How many packets
+    /// devices took.
     fn deliver(
         &mut self,
         context: &Context<'_>,
         counters: &WorkerCounters,
         clock: &impl clock::Clock,
-    ) {
+    ) -> usize {
+        let mut taken = 0;
+        let mut sink = Sink { pool: &mut self.pool, counters };
         for device in &mut self.devices {
             let queue = &mut device.queue;
-            self.outbox.flush(device.port, queue, |arrived, packets, bytes| {
+            self.outbox.flush(device.port, queue, context.now, |arrived, packets, bytes| {
+                taken += packets as usize;
                 counters.transmitted_packets.add(packets);
                 counters.transmitted_bytes.add(bytes);
                 let waited = clock.now().since(arrived).as_nanos();
                 counters.latency.record(u64::try_from(waited).unwrap_or(u64::MAX), packets);
             });
-            queue.kick();
+            match queue.kick() {
+                // What its ring holds it may still send when it comes back.
+                Kick::LinkDown => self.outbox.discard(device.port, Reason::LinkDown, &mut sink),
+                Kick::NotNeeded | Kick::Woken | Kick::BackPressure | Kick::Failed => {}
+            }
         }
+        self.outbox.discard_stuck(context.now, &mut sink);
         self.hand_over(context, counters);
         self.seat.wake_touched();
         self.tell(counters);
+        taken
     }
 
     fn hand_over(&mut self, context: &Context<'_>, counters: &WorkerCounters) {
@@ -309,11 +320,9 @@ impl<P: Port> Body<P> {
         }
     }
 
-    /// Whether packets or commands wait, so that sleeping would be wrong.
+    /// Whether packets or commands wait for this worker, so that sleeping would be wrong.
     pub fn has_work(&self) -> bool {
-        self.seat.has_arrivals()
-            || !self.mailboxes.commands.is_empty()
-            || self.devices.iter().any(|device| self.outbox.waits_for(device.port))
+        self.seat.has_arrivals() || !self.mailboxes.commands.is_empty()
     }
 
     /// Where this worker's frames are, hand-off rings aside.

@@ -35,6 +35,8 @@ pub enum Waiting {
 const PATIENCE_TURNS: u32 = 256;
 /// The longest sleep: the heartbeat must go on.
 const SLEEP_MAX: Duration = Duration::from_millis(100);
+/// The longest sleep while packets wait for a device, which may become ready without saying so.
+const SLEEP_BEFORE_DEVICE: Duration = Duration::from_millis(1);
 /// Least time between two forced polls of the receive path; more often starves transmission.
 const BUSY_POLL_INTERVAL: Duration = Duration::from_micros(5);
 /// Descriptors that a worker waits on: its queues and its waker.
@@ -120,19 +122,25 @@ fn empty_turns(before: u32, handled: usize) -> u32 {
     if handled > 0 { 0 } else { before.saturating_add(1) }
 }
 
-/// Sleeps until a packet arrives, somebody wakes the worker, or a timer is due.
+/// Sleeps until a packet arrives, a device takes what waits for it, somebody wakes the worker, or a timer is due.
 fn sleep<P: Port>(worker: &Worker<P>, sleeper: &Sleeper) {
     sleeper.announce();
     if !worker.body.has_work() {
         let mut waits = ArrayVec::<PollFd<'_>, WAITS_MAX>::new();
         waits.push(PollFd::from_borrowed_fd(sleeper.as_fd(), PollFlags::IN));
+        let mut longest = SLEEP_MAX;
         for device in &worker.body.devices {
+            let mut events = PollFlags::IN;
+            if worker.body.outbox.waits_for(device.port) {
+                events |= PollFlags::OUT;
+                longest = SLEEP_BEFORE_DEVICE;
+            }
             if let (Some(fd), false) = (device.queue.as_fd(), waits.is_full()) {
-                waits.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
+                waits.push(PollFd::from_borrowed_fd(fd, events));
             }
         }
         let due = worker.body.state.next_deadline().since(Monotonic.now());
-        let limit = due.min(SLEEP_MAX);
+        let limit = due.min(longest);
         let limit = Timespec { tv_sec: 0, tv_nsec: i64::from(limit.subsec_nanos()) };
         // Interrupted or not: the loop looks for work again.
         let _ = poll(&mut waits, Some(&limit));

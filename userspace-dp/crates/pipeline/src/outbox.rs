@@ -1,11 +1,14 @@
 //! Where finished packets wait for the worker loop to move them on.
 //!
 //! Every queue has a fixed capacity and is allocated at the start. What does not fit is a counted drop of the
-//! newest; what was accepted stays in order.
+//! newest; what was accepted stays in order. What a device takes nothing of goes after a short time, so that a device
+//! that is stuck holds no frames that others need.
 
+use core::time::Duration;
 use std::collections::VecDeque;
 
 use arrayvec::ArrayVec;
+use clock::Time;
 use io::{Burst, FramePool, Port};
 use route::InterfaceId;
 use telemetry::{Reason, WorkerCounters};
@@ -18,6 +21,10 @@ use crate::snapshot::{PortId, WorkerId};
 pub const EVENTS_MAX: usize = 64;
 /// Of these, the places that only next hops that packets wait for may take.
 const RESERVED_FOR_MISSING: usize = 24;
+
+/// A device that takes nothing for so long is stuck, and nothing waits for it. Rings of common sizes drain in a
+/// fraction of that on the slowest links.
+const STUCK_AFTER: Duration = Duration::from_millis(100);
 
 /// What the control thread should know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +40,7 @@ pub enum ControlEvent {
 /// Finished packets of one worker.
 #[derive(Debug)]
 pub struct Outbox {
-    ports: Box<[VecDeque<Outgoing>]>,
+    ports: Box<[Lane]>,
     capacity: usize,
     /// Packets for other workers, with the worker.
     pub hand_off: VecDeque<(WorkerId, Ingress)>,
@@ -45,11 +52,29 @@ pub struct Outbox {
     pub handshakes: VecDeque<HandshakeEvent>,
 }
 
+/// What waits for a device.
+#[derive(Debug)]
+struct Lane {
+    waiting: VecDeque<Outgoing>,
+    /// Since when it waits without the device taking anything.
+    stuck_since: Option<Time>,
+}
+
+impl Lane {
+    fn discard(&mut self, reason: Reason, sink: &mut Sink<'_>) {
+        for outgoing in self.waiting.drain(..) {
+            sink.discard(outgoing.frame, reason);
+        }
+    }
+}
+
 impl Outbox {
     /// An outbox for `ports` devices that keeps up to `capacity` frames for each.
     pub fn new(ports: usize, capacity: usize) -> Self {
         Self {
-            ports: (0..ports).map(|_| VecDeque::with_capacity(capacity)).collect(),
+            ports: (0..ports)
+                .map(|_| Lane { waiting: VecDeque::with_capacity(capacity), stuck_since: None })
+                .collect(),
             capacity,
             hand_off: VecDeque::with_capacity(capacity),
             punt: VecDeque::with_capacity(capacity),
@@ -61,7 +86,7 @@ impl Outbox {
     /// Queues a frame for `port`; a full queue drops it, counted.
     pub fn transmit(&mut self, port: PortId, outgoing: Outgoing, sink: &mut Sink<'_>) {
         match self.ports.get_mut(usize::from(port.0)) {
-            Some(queue) if queue.len() < self.capacity => queue.push_back(outgoing),
+            Some(lane) if lane.waiting.len() < self.capacity => lane.waiting.push_back(outgoing),
             Some(_) | None => sink.discard(outgoing.frame, Reason::TransmitRingFull),
         }
     }
@@ -128,12 +153,12 @@ impl Outbox {
 
     /// Whether frames wait for `port`.
     pub fn waits_for(&self, port: PortId) -> bool {
-        self.ports.get(usize::from(port.0)).is_some_and(|queue| !queue.is_empty())
+        self.ports.get(usize::from(port.0)).is_some_and(|lane| !lane.waiting.is_empty())
     }
 
     /// Takes the oldest frame that waits for `port`, for whoever has no device to flush to.
     pub fn pop(&mut self, port: PortId) -> Option<Outgoing> {
-        self.ports.get_mut(usize::from(port.0))?.pop_front()
+        self.ports.get_mut(usize::from(port.0))?.waiting.pop_front()
     }
 
     /// Moves what `device` has room for onto its transmit ring, oldest first. Calls `sent` with the arrival
@@ -142,13 +167,15 @@ impl Outbox {
         &mut self,
         port: PortId,
         device: &mut impl Port,
-        mut sent: impl FnMut(clock::Time, u64, u64),
+        now: Time,
+        mut sent: impl FnMut(Time, u64, u64),
     ) {
-        let Some(queue) = self.ports.get_mut(usize::from(port.0)) else { return };
+        let Some(lane) = self.ports.get_mut(usize::from(port.0)) else { return };
+        let Lane { waiting: queue, stuck_since } = lane;
         while let Some(first) = queue.front() {
             let arrived = first.arrived;
             let mut burst = Burst::new();
-            let mut times = ArrayVec::<clock::Time, { io::BURST }>::new();
+            let mut times = ArrayVec::<Time, { io::BURST }>::new();
             while !burst.is_full() {
                 let Some(outgoing) = queue.pop_front() else { break };
                 times.push(outgoing.arrived);
@@ -158,6 +185,7 @@ impl Outbox {
             let queued = device.transmit(&mut burst);
             let left: u64 = burst.iter().map(|frame| frame.len() as u64).sum();
             if queued > 0 {
+                *stuck_since = None;
                 sent(arrived, queued as u64, bytes - left);
             }
             let stuck = !burst.is_empty();
@@ -165,20 +193,40 @@ impl Outbox {
                 queue.push_front(Outgoing { frame, arrived });
             }
             if stuck {
+                stuck_since.get_or_insert(now);
                 return;
+            }
+        }
+        *stuck_since = None;
+    }
+
+    /// Drops what waits for `port`.
+    pub fn discard(&mut self, port: PortId, reason: Reason, sink: &mut Sink<'_>) {
+        if let Some(lane) = self.ports.get_mut(usize::from(port.0)) {
+            lane.discard(reason, sink);
+        }
+    }
+
+    /// Drops what waits for devices that are stuck, and goes on so until they take something again.
+    pub fn discard_stuck(&mut self, now: Time, sink: &mut Sink<'_>) {
+        for lane in &mut self.ports {
+            if lane.stuck_since.is_some_and(|since| now.since(since) >= STUCK_AFTER) {
+                lane.discard(Reason::TransmitRingFull, sink);
             }
         }
     }
 
     /// Frames in all queues.
     pub fn frames(&self) -> usize {
-        self.ports.iter().map(VecDeque::len).sum::<usize>() + self.hand_off.len() + self.punt.len()
+        self.ports.iter().map(|lane| lane.waiting.len()).sum::<usize>()
+            + self.hand_off.len()
+            + self.punt.len()
     }
 
     /// Gives every frame back, counted as dropped at the end.
     pub fn clear(&mut self, sink: &mut Sink<'_>) {
-        for outgoing in self.ports.iter_mut().flat_map(|queue| queue.drain(..)) {
-            sink.discard(outgoing.frame, Reason::Shutdown);
+        for lane in &mut self.ports {
+            lane.discard(Reason::Shutdown, sink);
         }
         for (_, packet) in self.hand_off.drain(..) {
             sink.discard(packet.frame, Reason::Shutdown);

@@ -171,7 +171,8 @@ reasons! {
     NoFrame                 "no_frame"                Egress    Shortage  "No free frame for a packet that the gateway itself sends.";
     NoHeadroom              "no_headroom"             Egress    Fault     "No room in the frame for the outer headers.";
 
-    TransmitRingFull        "transmit_ring_full"      Transmit  Shortage  "The transmit ring had no room.";
+    TransmitRingFull        "transmit_ring_full"      Transmit  Shortage  "The transmit ring had no room: the link is slower than its traffic, or takes nothing.";
+    LinkDown                "link_down"               Transmit  Shortage  "The device that the packet waited for is down or gone.";
     HandOffRingFull         "hand_off_ring_full"      Transmit  Shortage  "The ring to the owning worker had no room.";
     HandOffLoop             "hand_off_loop"           Transmit  Fault     "The packet was handed over more often than any path needs.";
     SlowPathFull            "slow_path_full"          Transmit  Shortage  "The ring to the kernel's slow path had no room.";

@@ -3,12 +3,11 @@
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::thread::JoinHandle;
 
-use io::memory::{CableConfig, MemoryPort, WhenFull, cable};
+use io::memory::{CableConfig, MemoryPort, Station, WhenFull, cable};
 use io::ring::RingSize;
 use io::{Burst, Census, FramePool, HugePages, Kick, Port, PortStatistics, Umem, UmemConfig};
 use pipeline::{Outbox, PeerOwners, PortId, ReplyBudget, StateLimits, WorkerId, WorkerState};
 use rtrb::RingBuffer;
-use rustix::event::{EventfdFlags, eventfd};
 
 use super::*;
 use crate::control::snapshots::{Fixed, SnapshotMaker};
@@ -19,12 +18,13 @@ use crate::runtime::shared::WorkerShared;
 use crate::runtime::wake::{Waker, wake_pair};
 use crate::runtime::worker::{Body, Device, Mailboxes};
 
-/// A port that can be waited on, as a socket can.
+/// A port that can be waited on, as a socket can: for packets, by a pipe that whoever sends one writes to. It never
+/// says that there is room to transmit.
 struct Bell(MemoryPort, OwnedFd);
 
 impl Port for Bell {
     fn receive(&mut self, burst: &mut Burst) -> usize {
-        let mut rung = [0; 8];
+        let mut rung = [0; 64];
         // Not rung says EAGAIN.
         let _ = rustix::io::read(&self.1, &mut rung);
         self.0.receive(burst)
@@ -57,24 +57,37 @@ impl Port for Bell {
 
 const FRAMES: u32 = 256;
 
+/// The far end of the worker's port, before it is used, with its frames.
+type Far = (MemoryPort, FramePool);
+
 /// A worker on its thread with one port, and the far end of it.
-struct Scene {
+struct Scene<F> {
     shared: Arc<WorkerShared>,
     waker: Waker,
     bell: OwnedFd,
-    far: io::memory::Station<MemoryPort>,
+    far: F,
     thread: JoinHandle<anyhow::Result<Worker<Bell>>>,
     _handshakes: rtrb::Producer<pipeline::handshake::PeerCommand>,
 }
 
-fn start(waiting: Waiting) -> Scene {
+fn start(waiting: Waiting) -> Scene<Station<MemoryPort>> {
+    start_with(waiting, WhenFull::Drop, |_, (port, pool)| Station::new(port, pool))
+}
+
+/// A worker that begins with what `prepare` leaves in its outbox and makes of the far end.
+fn start_with<F>(
+    waiting: Waiting,
+    when_full: WhenFull,
+    prepare: impl FnOnce(&mut Body<Bell>, Far) -> F,
+) -> Scene<F> {
     let config = UmemConfig { huge_pages: HugePages::Never, ..UmemConfig::with_frames(FRAMES) };
     let (umem, pool) = Umem::new(config).unwrap();
     let (far_umem, far_pool) = Umem::new(config).unwrap();
     let ring_size = RingSize::new(64).unwrap();
-    let (near, far) = cable(&umem, &far_umem, CableConfig { ring_size, when_full: WhenFull::Drop });
-    let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).unwrap();
-    let bell = event.try_clone().unwrap();
+    let (near, far) = cable(&umem, &far_umem, CableConfig { ring_size, when_full });
+    let (rung, bell) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&rung, true).unwrap();
+    let (rung, bell) = (OwnedFd::from(rung), OwnedFd::from(bell));
 
     let fixed = Fixed {
         found: &[],
@@ -94,7 +107,7 @@ fn start(waiting: Waiting) -> Scene {
     let now = Monotonic.now();
     let shared = Arc::new(WorkerShared::new(now));
     let limits = StateLimits { peers: 1, staged: 8, parked: 8, park_time: Duration::from_secs(1) };
-    let worker = Worker {
+    let mut worker = Worker {
         id: WorkerId(0),
         workers: 1,
         snapshots: publisher.subscribe(0),
@@ -102,10 +115,10 @@ fn start(waiting: Waiting) -> Scene {
         reply_budget: Arc::new(ReplyBudget::new(1, clock::Rate::new(1, 1), clock::Rate::new(1, 1))),
         hash_seed: 1,
         body: Body {
-            devices: vec![Device { port: PortId(0), number: 0, queue: Bell(near, event) }],
+            devices: vec![Device { port: PortId(0), number: 0, queue: Bell(near, rung) }],
             pool,
             state: WorkerState::new(aead::Aead::new(aead::Choice::Auto).unwrap(), limits, 1, now),
-            outbox: Outbox::new(1, 64),
+            outbox: Outbox::new(1, 128),
             seat: seats.remove(0),
             mailboxes: Mailboxes {
                 commands,
@@ -124,12 +137,12 @@ fn start(waiting: Waiting) -> Scene {
         privileges: Privileges::Retain,
         heartbeats: None,
     };
+    let far = prepare(&mut worker.body, (far, far_pool));
     let thread = std::thread::spawn(move || run(worker, &surroundings));
-    let far = io::memory::Station::new(far, far_pool);
     Scene { shared, waker, bell, far, thread, _handshakes: to_worker }
 }
 
-impl Scene {
+impl<F> Scene<F> {
     fn turns(&self) -> u64 {
         self.shared.counters.turns.read()
     }
@@ -173,6 +186,62 @@ fn an_adaptive_worker_falls_asleep_and_a_packet_wakes_it() {
     let idle = scene.shared.counters.idle_nanos.read();
     assert!(idle > scene.shared.counters.busy_nanos.read(), "sleep counts as idle");
     scene.end();
+}
+
+/// Leaves packets in the outbox for the worker's only device.
+fn leave_packets(body: &mut Body<Bell>, count: usize) {
+    let counters = telemetry::WorkerCounters::new();
+    for _ in 0..count {
+        let mut frame = body.pool.take().unwrap();
+        frame.fill(&[0; 60]).unwrap();
+        let mut sink = pipeline::Sink { pool: &mut body.pool, counters: &counters };
+        let outgoing = pipeline::Outgoing { frame, arrived: Monotonic.now() };
+        body.outbox.transmit(PortId(0), outgoing, &mut sink);
+    }
+    assert_eq!(counters.dropped_total(), 0);
+}
+
+#[test]
+fn a_worker_whose_device_is_down_drops_what_waits_for_it_and_sleeps() {
+    for waiting in [Waiting::Adaptive, Waiting::Interrupt] {
+        let scene = start_with(waiting, WhenFull::Wait, |body, far| {
+            leave_packets(body, 100);
+            drop(far);
+        });
+        scene.until_asleep();
+        let counters = &scene.shared.counters;
+        assert_eq!(counters.dropped(telemetry::Reason::LinkDown), 100 - 64, "the ring holds 64");
+        assert_eq!(counters.frames_held.read(), 0);
+        assert_eq!(scene.end().body.census().total(), u64::from(FRAMES));
+    }
+}
+
+#[test]
+fn a_worker_whose_device_takes_nothing_sleeps_and_what_waits_is_dropped_in_time() {
+    let scene = start_with(Waiting::Adaptive, WhenFull::Wait, |body, far| {
+        leave_packets(body, 100);
+        far
+    });
+    scene.until("it does not give up", |scene| {
+        let dropped = scene.shared.counters.dropped(telemetry::Reason::TransmitRingFull);
+        dropped == 100 - 64
+    });
+    // It waits for a tenth of a second: some turns of patience, then one a millisecond.
+    assert!(scene.turns() < 10 * u64::from(PATIENCE_TURNS), "{} turns", scene.turns());
+    scene.until_asleep();
+    assert_eq!(scene.shared.counters.frames_held.read(), 0);
+    // The far end comes to life: what is in the ring goes out, and the device is as good as new.
+    let Scene { far: (port, pool), shared, waker, thread, bell, _handshakes } = scene;
+    let mut far = Station::new(port, pool);
+    waker.wake();
+    let deadline = Monotonic.now() + Duration::from_secs(20);
+    let mut arrived = 0;
+    while arrived < 64 {
+        assert!(Monotonic.now() < deadline, "{arrived} packets arrived");
+        arrived += far.receive_all().len();
+    }
+    let worker = Scene { far, shared, waker, thread, bell, _handshakes }.end();
+    assert_eq!(worker.body.census().total(), u64::from(FRAMES));
 }
 
 #[test]
