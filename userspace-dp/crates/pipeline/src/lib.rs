@@ -25,6 +25,7 @@ mod reasons;
 mod reply;
 mod reply_budget;
 mod snapshot;
+mod staged;
 mod stages;
 mod state;
 #[cfg(any(test, feature = "testing"))]

@@ -10,7 +10,7 @@ use telemetry::Reason;
 use wireguard::{PeerHandle, Sessions, TimerEvent};
 
 use crate::handshake::{ASK_AGAIN, Datagram, HandshakeEvent, NEVER_ASKED, PeerCommand};
-use crate::held::{HeldFrame, HeldFrames, HeldQueue};
+use crate::held::HeldFrame;
 use crate::in_use::NeighboursInUse;
 use crate::outbox::{Outbox, Sink};
 use crate::packet::{Entry, Origin, Packet, Packets, Verdict};
@@ -18,6 +18,7 @@ use crate::parked::{Parked, Waiting};
 use crate::path::{HANDSHAKE_CLASS, OuterPath};
 use crate::process::Context;
 use crate::snapshot::PeerIndex;
+use crate::staged::{Staged, StagedQueue};
 use crate::{egress, reasons};
 
 /// How large a worker's tables are.
@@ -38,7 +39,7 @@ pub struct WorkerState {
     pub(crate) aead: Aead,
     pub(crate) sessions: Sessions,
     pub(crate) peers: Box<[PeerSlot]>,
-    staged: HeldFrames<()>,
+    staged: Staged,
     pub(crate) parked: Parked,
     pub(crate) in_use: NeighboursInUse,
     /// Peers whose staged packets can go.
@@ -58,14 +59,14 @@ const TIMERS_PER_TURN: usize = 64;
 #[derive(Debug)]
 pub(crate) struct PeerSlot {
     pub(crate) path: Option<OuterPath>,
-    staged: HeldQueue,
+    pub(crate) staged: StagedQueue,
     asked_at: Time,
     ownerless: bool,
 }
 
 impl PeerSlot {
     const VACANT: Self =
-        Self { path: None, staged: HeldQueue::EMPTY, asked_at: NEVER_ASKED, ownerless: false };
+        Self { path: None, staged: StagedQueue::EMPTY, asked_at: NEVER_ASKED, ownerless: false };
 }
 
 impl WorkerState {
@@ -75,7 +76,7 @@ impl WorkerState {
             aead,
             sessions: Sessions::new(limits.peers, seed, now),
             peers: (0..limits.peers).map(|_| PeerSlot::VACANT).collect(),
-            staged: HeldFrames::new(limits.staged),
+            staged: Staged::new(limits.staged, limits.peers),
             parked: Parked::new(limits.parked, limits.park_time),
             in_use: NeighboursInUse::new(seed),
             ready: ArrayVec::new(),
@@ -116,15 +117,8 @@ impl WorkerState {
         let Some(slot) = self.peers.get_mut(index as usize) else {
             return sink.discard(frame, Reason::PeerRemoved);
         };
-        if slot.staged.len() >= wireguard::STAGED_PACKETS
-            && let Some(oldest) = self.staged.pop(&mut slot.staged)
-        {
-            sink.discard(oldest.frame, Reason::StagedQueueFull);
-        }
         let held = HeldFrame { frame, arrived, note: () };
-        if let Err(held) = self.staged.push(&mut slot.staged, held) {
-            sink.discard(held.frame, Reason::StagedQueueFull);
-        }
+        self.staged.push(index, &mut slot.staged, held, sink);
         match context.snapshot.tunnel.owners.owner(index) {
             Some(owner) if owner == context.worker => {
                 // Tells the sessions that data wants out; the timers then ask for a handshake.
@@ -190,11 +184,14 @@ impl WorkerState {
         }
     }
 
-    /// Does what time asks for: keepalives, handshakes, packets whose next hop has answered or never will.
-    /// Call it once a turn.
+    /// Does what time asks for: keepalives, handshakes, packets whose next hop has answered or never will, or that
+    /// waited too long for a session. Call it once a turn.
     pub fn poll(&mut self, context: &Context<'_>, sink: &mut Sink<'_>, out: &mut Outbox) {
         if self.parked.has_news(context.snapshot) || self.parked.is_overdue(context.now) {
             self.look_at_parked(context, sink, out);
+        }
+        if self.staged.is_due(context.now) {
+            self.staged.drop_old(&mut self.peers, context.now, sink);
         }
         self.look_for_owners(context, sink, out);
         for _ in 0..TIMERS_PER_TURN {
@@ -247,7 +244,7 @@ impl WorkerState {
         let Some(slot) = self.peers.get_mut(index as usize) else { return false };
         let mut packets = Packets::new();
         while !packets.is_full() {
-            let Some(held) = self.staged.pop(&mut slot.staged) else { break };
+            let Some(held) = self.staged.pop(&mut slot.staged, context.now, sink) else { break };
             let HeldFrame { frame, arrived, .. } = held;
             match wire::parse_ip(frame.data(), 0) {
                 Ok(parsed) => packets.push(Packet {
@@ -430,9 +427,7 @@ impl WorkerState {
     fn drop_staged(&mut self, index: PeerIndex, reason: Reason, sink: &mut Sink<'_>) {
         let Some(slot) = self.peers.get_mut(index as usize) else { return };
         slot.path = None;
-        while let Some(held) = self.staged.pop(&mut slot.staged) {
-            sink.discard(held.frame, reason);
-        }
+        self.staged.drop_all(&mut slot.staged, reason, sink);
     }
 
     /// Gives every held frame back, at the end.

@@ -166,7 +166,7 @@ reasons! {
     PeerUnknown             "wg_no_peer"              Egress    Normal    "No peer's allowed IPs cover the destination.";
     PeerHasNoEndpoint       "wg_no_endpoint"          Egress    Normal    "The peer's address is not known: none is configured and it has not connected.";
     StagedQueueFull         "wg_staged_queue_full"    Egress    Shortage  "More packets than the queue holds wait for a session; the oldest goes.";
-    StagedAbandoned         "wg_staged_abandoned"     Egress    Normal    "The handshake was given up, or the peer removed, with packets waiting.";
+    StagedAbandoned         "wg_staged_abandoned"     Egress    Normal    "No session came in time for a packet that waited: the handshake was given up, or 90 seconds passed.";
     TunnelLoop              "wg_tunnel_loop"          Egress    Fault     "The route to the peer's endpoint leads into the tunnel itself.";
     NoFrame                 "no_frame"                Egress    Shortage  "No free frame for a packet that the gateway itself sends.";
     NoHeadroom              "no_headroom"             Egress    Fault     "No room in the frame for the outer headers.";

@@ -47,5 +47,7 @@ pub const COOKIE_SECRET_LIFETIME: Duration = Duration::from_secs(120);
 pub const INITIATION_SPACING: Duration = Duration::from_millis(20);
 /// Packets that wait for a session, per peer. Beyond that the oldest goes.
 pub const STAGED_PACKETS: usize = 128;
+/// A packet waits no longer for a session: for as long as a handshake goes on, unless configured otherwise.
+pub const STAGED_TIME: Duration = HANDSHAKE_GIVE_UP;
 /// Differentiated services of outer headers around handshake messages: AF41.
 pub const HANDSHAKE_DSCP: u8 = 34;

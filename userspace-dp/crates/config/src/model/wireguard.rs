@@ -47,7 +47,8 @@ pub struct Wireguard {
     #[schemars(extend("x-unit" = "bytes", "x-failure" = "Too large and tunnel packets are fragmented on the way, or lost; too small costs throughput. From 1280."))]
     pub mtu: Count,
 
-    /// How long a handshake is tried anew before packets for that peer are given up.
+    /// How long a handshake is tried anew before packets for that peer are given up. However long that is, a packet
+    /// waits for 90s at most.
     #[serde(default = "Wireguard::default_handshake_give_up")]
     #[schemars(extend("x-failure" = "Too low gives up on peers behind slow links. From 5s to 1h."))]
     pub handshake_give_up: Duration,

@@ -8,7 +8,7 @@ use wireguard::{REKEY_TIMEOUT, Role, STAGED_PACKETS};
 
 use super::with_port;
 use crate::handshake::{HandshakeEvent, PeerCommand};
-use crate::packet::Entry;
+use crate::packet::{Arrivals, Entry, Ingress};
 use crate::snapshot::WorkerId;
 use crate::testing::{LAN, LAN_HOST, PEERS, Remote, SITE_LIMITS, Sent, Site, WAN, peer_handle};
 
@@ -113,6 +113,61 @@ fn packets_of_a_handshake_that_was_given_up_are_dropped_and_others_wait_on() {
     assert_eq!(site.state.frames_held(), 7);
     site.command(PeerCommand::Abandon(peer_handle(1)));
     assert_eq!(site.drops(), [(Reason::StagedAbandoned, 5), (Reason::PeerRemoved, 7)]);
+    site.assert_frames_complete();
+}
+
+#[test]
+fn a_packet_waits_for_a_session_no_longer_than_a_handshake_goes_on() {
+    let mut site = Site::new();
+    site.adopt(0);
+    site.adopt(1);
+    // A handshake that ends without a word: the peer calls, and then never speaks.
+    site.receive(LAN, (0..3).map(|serial| number(0, serial).frame()));
+    let _silent = site.install(0, Role::Responder);
+    site.pass(Duration::from_secs(30));
+    site.receive(LAN, (0..5).map(|serial| number(1, serial).frame()));
+    site.pass(Duration::from_secs(60) - Duration::from_nanos(1));
+    assert_eq!((site.drops(), site.state.frames_held()), (vec![], 8));
+    site.pass(Duration::from_nanos(1));
+    assert_eq!((site.drops(), site.state.frames_held()), (vec![(Reason::StagedAbandoned, 3)], 5));
+    site.receive(LAN, [number(0, 3).frame()]);
+    site.pass(Duration::from_secs(30));
+    assert_eq!((site.drops(), site.state.frames_held()), (vec![(Reason::StagedAbandoned, 8)], 1));
+    site.pass(Duration::from_secs(60));
+    assert_eq!((site.drops(), site.state.frames_held()), (vec![(Reason::StagedAbandoned, 9)], 0));
+    site.assert_frames_complete();
+}
+
+#[test]
+fn a_session_that_comes_late_gets_what_came_late_and_not_what_is_out_of_date() {
+    let mut site = Site::new();
+    site.adopt(0);
+    site.receive(LAN, (0..3).map(|serial| number(0, serial).frame()));
+    site.now = site.now + Duration::from_secs(60);
+    site.receive(LAN, (3..5).map(|serial| number(0, serial).frame()));
+    // A worker that was held up meanwhile: the session is the first thing that it sees.
+    site.now = site.now + Duration::from_secs(30);
+    let mut remote = site.install(0, Role::Initiator);
+    let sent = site.sent();
+    assert_eq!(arrive(&mut remote, &sent, &site), [3, 4]);
+    assert_eq!(site.drops(), [(Reason::StagedAbandoned, 3)]);
+    assert_eq!(site.state.frames_held(), 0);
+    site.assert_frames_complete();
+}
+
+#[test]
+fn a_packet_is_as_old_at_the_worker_that_it_was_handed_to() {
+    let mut site = Site::of(WorkerId(1), 2, SITE_LIMITS);
+    site.adopt(0);
+    let frame = site.frame(&number(0, 0).ip());
+    let mut arrivals = Arrivals::new();
+    let arrived = site.now;
+    site.now = site.now + Duration::from_secs(89);
+    arrivals.push(Ingress { frame, entry: Entry::Seal(0), arrived, hops: 1 });
+    site.process(&mut arrivals);
+    assert_eq!(site.state.frames_held(), 1);
+    site.pass(Duration::from_secs(1));
+    assert_eq!(site.drops(), [(Reason::StagedAbandoned, 1)]);
     site.assert_frames_complete();
 }
 
