@@ -116,8 +116,8 @@ fn prepare<'s>(
         packet.verdict = Verdict::AwaitSession(index);
         return None;
     }
-    let inner_mtu = match state.path_to(index, peer, context) {
-        Ok(path) => path.inner_mtu(),
+    let (inner_mtu, narrow) = match state.path_to(index, peer, context) {
+        Ok(path) => (path.inner_mtu(), path.is_narrow()),
         Err(reason) => {
             packet.verdict = Verdict::Drop(reason);
             return None;
@@ -125,11 +125,14 @@ fn prepare<'s>(
     };
     let inner = packet.parsed.end();
     packet.frame.truncate(inner);
-    if inner > inner_mtu {
+    if inner > usize::from(inner_mtu) {
         too_big(packet, inner_mtu, context, sink);
         return None;
     }
-    let room = message_length(inner, inner_mtu) - HEADER - inner;
+    if narrow {
+        forward::clamp_mss_to(packet, inner_mtu);
+    }
+    let room = message_length(inner, usize::from(inner_mtu)) - HEADER - inner;
     if packet.frame.push_front(HEADER).is_err() || packet.frame.extend_back(room).is_err() {
         packet.verdict = Verdict::Drop(Reason::NoHeadroom);
         return None;
@@ -138,11 +141,10 @@ fn prepare<'s>(
 }
 
 /// The path to this peer carries less than the tunnel's MTU promises.
-fn too_big<'s>(packet: &mut Packet<'s>, inner_mtu: usize, context: &Context<'s>, sink: &Sink<'_>) {
+fn too_big<'s>(packet: &mut Packet<'s>, inner_mtu: u16, context: &Context<'s>, sink: &Sink<'_>) {
     let reason = forward::too_big(packet);
     packet.verdict = Verdict::Drop(reason);
-    let mtu = u16::try_from(inner_mtu).unwrap_or(u16::MAX);
-    match reply::answer(packet, Answer::TooBig(mtu), context) {
+    match reply::answer(packet, Answer::TooBig(inner_mtu), context) {
         Outcome::NotDue => {}
         Outcome::Limited => sink.counters.replies_limited.bump(),
         Outcome::Built => {

@@ -1,16 +1,22 @@
 //! The forward stage: hop limit, size, segment size. After it a packet only lacks its outer headers.
 
 use telemetry::Reason;
-use wire::{Family, rewrite};
+use wire::{Family, Transport, rewrite, tcp};
 
 use crate::packet::{Packet, Verdict};
+use crate::path::OuterPath;
 use crate::process::Context;
 use crate::reply::Answer;
-use crate::snapshot::{InterfaceKind, Snapshot};
+use crate::snapshot::InterfaceKind;
+use crate::state::WorkerState;
 use policy::ZoneId;
 
 /// Prepares one packet for its way out. Gives the answer that its sender is due when it cannot go.
-pub(crate) fn forward(packet: &mut Packet<'_>, context: &Context<'_>) -> Option<Answer> {
+pub(crate) fn forward(
+    state: &mut WorkerState,
+    packet: &mut Packet<'_>,
+    context: &Context<'_>,
+) -> Option<Answer> {
     let hop = packet.hop?;
     let Some(egress) = context.snapshot.interface(hop.interface) else {
         packet.verdict = Verdict::Drop(Reason::EgressUnattached);
@@ -30,7 +36,7 @@ pub(crate) fn forward(packet: &mut Packet<'_>, context: &Context<'_>) -> Option<
         packet.verdict = Verdict::Drop(Reason::HopLimit);
         return Some(Answer::TimeExceeded);
     }
-    clamp_mss(packet, mtu, context.snapshot);
+    clamp_mss(state, packet, mtu, context);
     None
 }
 
@@ -41,17 +47,48 @@ pub(crate) fn too_big(packet: &Packet<'_>) -> Reason {
 }
 
 /// Lowers the maximum segment size of a connection through the tunnel to what the narrower side carries, so that
-/// it works even where packet-too-big messages are lost.
-fn clamp_mss(packet: &mut Packet<'_>, egress_mtu: u16, snapshot: &Snapshot) {
-    let Some(ingress) = snapshot.interface(packet.origin.interface) else { return };
+/// it works even where packet-too-big messages are lost. What comes out of a tunnel is answered into it, so the path
+/// to that peer counts as well; that to the peer which the packet goes to is known where it is sealed.
+fn clamp_mss(
+    state: &mut WorkerState,
+    packet: &mut Packet<'_>,
+    egress_mtu: u16,
+    context: &Context<'_>,
+) {
+    if !is_syn(packet) {
+        return;
+    }
+    let Some(ingress) = context.snapshot.interface(packet.origin.interface) else { return };
     if packet.seal_for.is_none() && ingress.kind != InterfaceKind::Tunnel {
         return;
     }
+    let sender = packet.origin.peer.and_then(|index| {
+        let peer = context.snapshot.peer(index)?.id;
+        state.path_to(index, peer, context).ok().map(OuterPath::inner_mtu)
+    });
+    clamp_mss_to(packet, egress_mtu.min(ingress.mtu).min(sender.unwrap_or(u16::MAX)));
+}
+
+#[inline]
+fn is_syn(packet: &Packet<'_>) -> bool {
+    match packet.parsed.transport {
+        Transport::Tcp { flags, .. } => flags.contains(tcp::Flags::SYN),
+        Transport::Udp { .. }
+        | Transport::Icmp { .. }
+        | Transport::Icmpv6 { .. }
+        | Transport::Ipip { .. }
+        | Transport::Other(_)
+        | Transport::Absent => false,
+    }
+}
+
+/// Lowers the maximum segment size of a SYN so that segments are no larger packets than `mtu`; leaves others alone.
+pub(crate) fn clamp_mss_to(packet: &mut Packet<'_>, mtu: u16) {
     // IPv4 and TCP header without options take 40 bytes, IPv6 and TCP 60 (RFC 6691).
     let headers = match packet.parsed.family() {
         Family::V4 => 40,
         Family::V6 => 60,
     };
-    let limit = egress_mtu.min(ingress.mtu).saturating_sub(headers);
+    let limit = mtu.saturating_sub(headers);
     let _ = rewrite::clamp_mss(packet.frame.data_mut(), &packet.parsed, limit);
 }

@@ -27,6 +27,8 @@ pub(crate) struct OuterPath {
     port: Option<PortId>,
     /// The largest inner packet, padding included.
     inner_mtu: u16,
+    /// Whether that is less than the tunnel's own MTU.
+    narrow: bool,
     /// The interface and the neighbour on it that packets go to.
     neighbour: (InterfaceId, IpAddr),
 }
@@ -59,6 +61,8 @@ impl OuterPath {
         let source = local.or(hop.preferred_source).or(by_interface).ok_or(Reason::NoRoute)?;
         let addresses = Addresses::new(source, remote.ip()).ok_or(Reason::NoRoute)?;
         let link = link(hop, remote.ip(), &addresses, snapshot)?;
+        let (inner_mtu, narrow) =
+            inner_mtu(hop.mtu.unwrap_or(egress.mtu).min(egress.mtu), remote, snapshot);
         let ports = (snapshot.tunnel.listen_port, remote.port());
         let headers = OuterHeaders::new(link.as_ref().map(|(_, header)| header), addresses, ports)
             .ok_or(Reason::Undecided)?;
@@ -67,7 +71,8 @@ impl OuterPath {
             generation: snapshot.path_generation,
             headers,
             port: link.map(|(port, _)| port),
-            inner_mtu: inner_mtu(hop.mtu.unwrap_or(egress.mtu).min(egress.mtu), remote, snapshot),
+            inner_mtu,
+            narrow,
             neighbour: (hop.interface, hop.gateway.unwrap_or(remote.ip())),
         })
     }
@@ -87,8 +92,14 @@ impl OuterPath {
     /// The largest inner packet, padding included: what is left of the path's MTU after outer headers, data header
     /// and tag, and no more than the tunnel's own MTU, which may be configured for a narrower path beyond.
     #[inline]
-    pub(crate) fn inner_mtu(&self) -> usize {
-        usize::from(self.inner_mtu)
+    pub(crate) fn inner_mtu(&self) -> u16 {
+        self.inner_mtu
+    }
+
+    /// Whether this path carries less than the tunnel's own MTU promises.
+    #[inline]
+    pub(crate) fn is_narrow(&self) -> bool {
+        self.narrow
     }
 
     /// Puts UDP, IP and link header in front of the datagram in `frame`. `class` is DSCP and ECN.
@@ -138,11 +149,12 @@ fn link(
     }
 }
 
-fn inner_mtu(outer: u16, remote: SocketAddr, snapshot: &Snapshot) -> u16 {
+/// The largest inner packet on a path with this MTU, and whether it is less than the tunnel's own MTU.
+fn inner_mtu(outer: u16, remote: SocketAddr, snapshot: &Snapshot) -> (u16, bool) {
     let path = wireguard::inner_mtu(usize::from(outer), remote.is_ipv6());
-    let tunnel = snapshot.interface(snapshot.tunnel.interface);
     let path = u16::try_from(path).unwrap_or(u16::MAX);
-    tunnel.map_or(path, |tunnel| tunnel.mtu.min(path))
+    let tunnel = snapshot.interface(snapshot.tunnel.interface);
+    tunnel.map_or((path, false), |tunnel| (tunnel.mtu.min(path), path < tunnel.mtu))
 }
 
 fn look_up<'s>(remote: SocketAddr, context: &Context<'s>) -> Option<&'s NextHop> {

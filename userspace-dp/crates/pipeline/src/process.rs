@@ -114,7 +114,7 @@ impl WorkerState {
         for packet in packets.iter_mut().filter(|packet| packet.pending()) {
             forwarded += 1;
             if !matches!(packet.entry, Entry::Seal(_)) {
-                let due = forward::forward(packet, context);
+                let due = forward::forward(self, packet, context);
                 tell(packet, due, context, counters);
             }
         }

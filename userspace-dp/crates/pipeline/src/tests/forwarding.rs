@@ -11,7 +11,8 @@ use super::{
 };
 use crate::packet::Entry;
 use crate::testing::{
-    GATEWAY_MAC, HOST_MAC, LAN, LAN_HOST, LAN_HOST6, PEERS, SERVER, SERVER6, Site, WAN, interface,
+    GATEWAY_MAC, HOST_MAC, LAN, LAN_HOST, LAN_HOST6, PEERS, Remote, SERVER, SERVER6, Site, WAN,
+    interface,
 };
 
 #[test]
@@ -210,18 +211,58 @@ fn the_mtu_of_a_route_counts_below_that_of_its_interface() {
     assert_eq!(site.receive(LAN, [big("fd00:2::1", 1500).frame()]).len(), 1);
 }
 
+/// The segment size that a SYN promises, with its checksum in order.
+fn mss_of(ip: &[u8]) -> u16 {
+    let parsed = wire::parse_ip(ip, 0).expect("valid");
+    let segment = &ip[parsed.l4()..parsed.end()];
+    assert_eq!(wire::checksum::of_segment(&parsed.addresses, 6, segment), 0, "the checksum holds");
+    u16::from_be_bytes([segment[22], segment[23]])
+}
+
+fn syn(from: &str, to: &str, mss: u16) -> Packet {
+    Packet::tcp(with_port(from, 1).as_str(), with_port(to, 2).as_str(), Flags::SYN).mss(mss)
+}
+
+#[test]
+fn a_path_to_a_peer_that_is_narrower_than_the_tunnel_counts_for_segment_sizes_both_ways() {
+    let mut site = Site::new();
+    let narrow = route::NextHop::on_link(interface::WAN).with_mtu(1300);
+    site.network.routes.insert("192.0.2.10/32".parse().unwrap(), &[narrow.into()]);
+    site.publish();
+    // What is left of 1300 bytes for inner packets is 1240.
+    let (mut near, mut far) = (site.connect(0), site.connect(3));
+    for (ours, [narrow, wide], [small, large]) in [
+        (LAN_HOST, [PEERS[0].host, PEERS[3].host], [1200, 1380]),
+        (LAN_HOST6, [PEERS[0].host6, PEERS[3].host6], [1180, 1360]),
+    ] {
+        let into = |site: &mut Site, remote: &mut Remote, packet: Packet| {
+            let sent = site.receive(LAN, [packet.frame()]);
+            mss_of(&remote.open(sent[0].payload(), site.now).expect("for this peer"))
+        };
+        assert_eq!(into(&mut site, &mut near, syn(ours, narrow, 1460)), small);
+        assert_eq!(into(&mut site, &mut near, syn(ours, narrow, 536)), 536, "never raised");
+        assert_eq!(into(&mut site, &mut far, syn(ours, wide, 1460)), large, "its path is wider");
+        let mut out_of = |remote: &mut Remote, packet: Packet| {
+            let frame = remote.frame(&packet.ip(), site.now);
+            site.receive(WAN, [frame]).remove(0)
+        };
+        assert_eq!(mss_of(out_of(&mut near, syn(narrow, ours, 1460)).ip()), small);
+        assert_eq!(mss_of(out_of(&mut near, syn(narrow, ours, 536)).ip()), 536);
+        assert_eq!(mss_of(out_of(&mut far, syn(wide, ours, 1460)).ip()), large);
+        // From tunnel to tunnel the narrower path counts, whichever it is.
+        let sent = out_of(&mut near, syn(narrow, wide, 1460));
+        let inner = far.open(sent.payload(), site.now).expect("for this peer");
+        assert_eq!(mss_of(&inner), small);
+        let frame = far.frame(&syn(wide, narrow, 1460).ip(), site.now);
+        let sent = site.receive(WAN, [frame]);
+        let inner = near.open(sent[0].payload(), site.now).expect("for this peer");
+        assert_eq!(mss_of(&inner), small);
+    }
+    assert_eq!(site.drops(), []);
+}
+
 #[test]
 fn segment_sizes_are_clamped_both_ways_through_a_tunnel_and_never_raised() {
-    let mss_of = |ip: &[u8]| {
-        let parsed = wire::parse_ip(ip, 0).expect("valid");
-        let segment = &ip[parsed.l4()..parsed.end()];
-        assert_eq!(
-            wire::checksum::of_segment(&parsed.addresses, 6, segment),
-            0,
-            "the checksum holds"
-        );
-        u16::from_be_bytes([segment[22], segment[23]])
-    };
     for (ours, theirs, most) in [(LAN_HOST, PEERS[0].host, 1380), (LAN_HOST6, PEERS[0].host6, 1360)]
     {
         for flags in [Flags::SYN, Flags::SYN.with(Flags::ACK)] {
