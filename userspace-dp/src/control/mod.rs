@@ -28,6 +28,7 @@ pub mod start;
 #[cfg(test)]
 mod testing;
 pub mod tunnel;
+pub mod tunnel_mtu;
 pub mod vlan_tags;
 pub mod watch;
 

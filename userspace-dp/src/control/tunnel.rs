@@ -6,7 +6,8 @@ use anyhow::{Context, Result};
 use io::Tun;
 use ipnet::IpNet;
 
-use super::netlink::{DeviceRoute, Kernel, Mirror};
+use super::netlink::{DeviceRoute, Kernel, Mirror, Tables};
+use super::tunnel_mtu::{self, Carries};
 
 /// The set-up device.
 #[derive(Debug)]
@@ -44,15 +45,11 @@ impl RouteOrders for Kernel {
     }
 }
 
-/// What a tunnel adds to a packet over IPv6: outer headers, data header, tag.
-const OVERHEAD: u32 = 80;
-/// The least MTU of IPv6.
-const MTU_MIN: u32 = 1280;
-
-/// The largest inner packet: as configured, else what the smallest of the devices leaves.
-pub fn mtu(config: &config::Wireguard, devices: impl Iterator<Item = u32>) -> u16 {
-    let automatic = devices.min().unwrap_or(1500).saturating_sub(OVERHEAD).max(MTU_MIN);
-    u16::try_from(config.mtu.exactly().unwrap_or(automatic)).unwrap_or(u16::MAX)
+/// The largest inner packet: as configured, else what the ways to the peers leave.
+pub fn mtu(config: &config::Wireguard, carries: &Carries, tables: &Tables) -> u16 {
+    let mtu = config.mtu.exactly();
+    let mtu = mtu.unwrap_or_else(|| tunnel_mtu::automatic(&config.peer, carries, tables));
+    u16::try_from(mtu).unwrap_or(u16::MAX)
 }
 
 /// Creates the device and gives it its addresses.

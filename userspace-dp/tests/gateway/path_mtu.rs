@@ -3,7 +3,7 @@
 use crate::ringwall;
 use anyhow::{Result, ensure};
 use lab::{
-    Family, Namespace, PingReport, SERVER_V4, SERVER_V6, Tunnel, TunnelOptions, ping,
+    Family, Namespace, PingReport, SERVER_V4, SERVER_V6, Start, Tunnel, TunnelOptions, ping,
     ping_transcript, wait_until,
 };
 use std::net::{IpAddr, Ipv4Addr};
@@ -11,7 +11,8 @@ use std::time::Duration;
 
 /// Smaller than the links, larger than IPv6 demands.
 const LAN_MTU: u32 = 1400;
-/// What the gateway's tunnels add at most; by default they take what this leaves of the smallest link.
+/// What the gateway's tunnels add at most; by default they take what this leaves of the links to the peers, and of all
+/// links where it is not known where the peers are.
 const OVERHEAD: u32 = 80;
 const TUNNEL_MTU: u32 = 1500 - OVERHEAD;
 
@@ -79,6 +80,26 @@ fn a_packet_larger_than_the_network_behind_is_refused_through_the_tunnel() -> Re
             let report = ping_with_size(&client, target, LAN_MTU - OVERHEAD)?;
             ensure!(report.complete(), "{target}: what fits does not pass: {report:?}");
             is_refused(&client, target, LAN_MTU)?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_narrow_network_behind_does_not_narrow_the_tunnel_to_a_known_peer() -> Result<()> {
+    if !lab::available() {
+        return Ok(());
+    }
+    let narrow = TunnelOptions { lan_mtu: Some(LAN_MTU), start: Start::GatewayCalls, ..ringwall() };
+    Tunnel::with(&narrow, |tunnel| {
+        let (client, server) = (tunnel.client_side(), tunnel.server_side());
+        for target in Tunnel::client_addresses(0) {
+            ensure!(ping(&server, target, 3, "")?.complete(), "the tunnel does not work");
+        }
+        for target in [SERVER_V4, SERVER_V6] {
+            // The answers are as large and fit the tunnel as well.
+            let report = ping_with_size(&client, target, LAN_MTU)?;
+            ensure!(report.complete(), "{target}: what fits the network does not pass: {report:?}");
         }
         Ok(())
     })

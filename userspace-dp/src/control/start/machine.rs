@@ -130,7 +130,8 @@ fn create_tunnel(
     mirror: &mut Mirror,
 ) -> Result<(Option<Tun>, Option<TunnelDevice>)> {
     let Some(wireguard) = &config.wireguard else { return Ok((None, None)) };
-    let mtu = tunnel::mtu(wireguard, held.iter().map(|held| held.found.mtu));
+    let carries = held.iter().map(|held| (held.found.ifindex, held.found.mtu)).collect();
+    let mtu = tunnel::mtu(wireguard, &carries, mirror.tables());
     let (tun, device) = tunnel::create(wireguard, mtu, kernel, mirror)?;
     Ok((Some(tun), Some(device)))
 }

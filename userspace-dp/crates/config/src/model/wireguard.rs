@@ -41,8 +41,10 @@ pub struct Wireguard {
     #[schemars(extend("x-example" = "vpn", "x-reload" = true, "x-failure" = "A zone that is not declared is refused."))]
     pub zone: Name,
 
-    /// The largest packet inside the tunnel. `"auto"` takes the smallest MTU of the interfaces less 80 bytes, what
-    /// a tunnel packet over IPv6 adds.
+    /// The largest packet inside the tunnel. `"auto"` takes the smallest MTU on the ways to the peers less 80 bytes,
+    /// what a tunnel packet over IPv6 adds: the routes to their endpoints at the start, and for peers without a
+    /// numeric endpoint the default routes, or all interfaces where there are none. A peer whose path turns out
+    /// narrower gets smaller packets.
     #[serde(default = "Wireguard::default_mtu")]
     #[schemars(extend("x-unit" = "bytes", "x-failure" = "Too large and tunnel packets are fragmented on the way, or lost; too small costs throughput. From 1280."))]
     pub mtu: Count,
