@@ -82,6 +82,7 @@ pub(super) fn warn(config: &Config, findings: &mut Findings<'_>) {
             findings.warning(&key.field("name"), message, "a rule of its own, or none");
         }
         let from_tunnel = rule.from.as_str() == ANY_ZONE || Some(&rule.from) == tunnels;
+        warn_of_rules_for_the_kernel(&key, rule, tunnels, findings);
         if !rule.peer.is_empty() && !from_tunnel {
             let message = "never matches: packets of peers come from the zone of the tunnels";
             let allowed = tunnels.map_or_else(String::new, |zone| format!("\"{zone}\" or \"any\""));
@@ -94,6 +95,28 @@ pub(super) fn warn(config: &Config, findings: &mut Findings<'_>) {
             findings.warning(&key, "an empty set matches nothing", "the networks of the set");
         }
     }
+}
+
+/// A rule about what the gateway's own kernel takes, and asks nobody about: all that is for the gateway itself and
+/// comes out of no tunnel. An operator may take it for protection.
+fn warn_of_rules_for_the_kernel(
+    key: &Key,
+    rule: &Policy,
+    tunnels: Option<&Name>,
+    findings: &mut Findings<'_>,
+) {
+    let from_tunnel =
+        tunnels.is_some_and(|zone| *zone == rule.from || rule.from.as_str() == ANY_ZONE);
+    if rule.to.as_str() != LOCAL_ZONE || rule.from.as_str() == LOCAL_ZONE || from_tunnel {
+        return;
+    }
+    let message = "no effect: what is for the gateway itself and comes out of no tunnel goes to its own kernel";
+    let host = "rules of the host's firewall for such traffic";
+    let allowed = match tunnels {
+        Some(zone) => format!("\"{zone}\" or \"any\", for traffic out of tunnels; {host}"),
+        None => host.to_owned(),
+    };
+    findings.warning(&key.field("to"), message, allowed);
 }
 
 fn warn_of_empty_zones(config: &Config, findings: &mut Findings<'_>) {

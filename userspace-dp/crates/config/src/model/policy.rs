@@ -34,12 +34,15 @@ pub struct Policy {
     #[schemars(extend("x-example" = "vpn-to-servers", "x-failure" = "Two rules of one name are refused."))]
     pub name: Name,
 
-    /// The zone that packets come from: a declared zone, `"local"`, or `"any"`.
+    /// The zone that packets come from: a declared zone, `"local"`, or `"any"`. `"local"` is what the gateway itself
+    /// sends into tunnels; what it sends elsewhere passes no rule here.
     #[schemars(extend("x-example" = "vpn", "x-failure" = "A zone that is not declared is refused."))]
     pub from: Name,
 
-    /// The zone that packets go to: a declared zone, `"local"`, or `"any"`.
-    #[schemars(extend("x-example" = "lan", "x-failure" = "A zone that is not declared is refused."))]
+    /// The zone that packets go to: a declared zone, `"local"`, or `"any"`. `"local"` is the gateway itself, for
+    /// traffic out of tunnels only: what else is for the gateway itself goes to its own kernel, past these rules, and
+    /// is a matter of the host's firewall.
+    #[schemars(extend("x-example" = "lan", "x-failure" = "A zone that is not declared is refused; a rule to `\"local\"` from a zone without tunnels has no effect and is reported."))]
     pub to: Name,
 
     /// Networks or sets that the source address is in.

@@ -199,11 +199,32 @@ fn what_does_nothing_is_a_warning() {
             message: "never reached: policy[1] matches the same packets first", allowed: "a rule of its own" },
         Case { from: "from = \"vpn\"", to: "from = \"lan\"", key: "policy[0].from", value: "\"lan\"",
             message: "never matches: packets of peers come from the zone of the tunnels", allowed: "\"vpn\" or \"any\"" },
+        Case { from: "from = \"any\"\nto = \"local\"", to: "from = \"lan\"\nto = \"local\"", key: "policy[1].to", value: "\"local\"",
+            message: "no effect: what is for the gateway itself and comes out of no tunnel goes to its own kernel",
+            allowed: "\"vpn\" or \"any\", for traffic out of tunnels; rules of the host's firewall" },
         Case { from: "[\"10.8.0.2/32\", \"10.7.0.0/16\"]", to: "[]", key: "wireguard.peer[0].allowed_ips", value: "[]",
             message: "no network: the peer can send and receive nothing", allowed: "the networks behind the peer" },
         Case { from: "zone = \"lan\"", to: "zone = \"lan\"\ncompletion_ring = 1024", key: "interface[0].completion_ring", value: "1024",
             message: "smaller than the transmit ring: it holds transmission back", allowed: "2048" },
     ]);
+}
+
+#[test]
+fn a_rule_for_the_gateway_itself_is_reported_where_no_tunnel_is() {
+    let scratch = scratch();
+    for (from, reported) in [("vpn", 0), ("any", 0), ("local", 0), ("lan", 1)] {
+        let to = format!("from = \"{from}\"\nto = \"local\"");
+        let told = scratch.told("from = \"any\"\nto = \"local\"", &to);
+        assert_eq!(told.len(), reported, "{from}: {told:?}");
+    }
+    // Without tunnels no zone is left from which the gateway itself would be asked for.
+    let rule = "[[policy]]\nname = \"ping\"\nfrom = \"any\"\nto = \"local\"\naction = \"allow\"\n";
+    let text = format!(
+        "version = 1\n[[interface]]\nname = \"eth0\"\nzone = \"lan\"\n[[zone]]\nname = \"lan\"\n{rule}"
+    );
+    let loaded = scratch.load(&text).unwrap_or_else(|rejected| panic!("{rejected:#?}"));
+    let keys: Vec<&str> = loaded.warnings.iter().map(|one| one.key.as_str()).collect();
+    assert_eq!(keys, ["policy[0].to"]);
 }
 
 #[test]
