@@ -99,7 +99,7 @@ pub struct Observer {
     reports: Mutex<Vec<Option<WorkerReport>>>,
 }
 
-/// How long a worker may take to answer a question: it does so on its next turn.
+/// How long a worker may take to answer a question: as many turns as its peers need, each well under a millisecond.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 
 impl Observer {

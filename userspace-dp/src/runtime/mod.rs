@@ -7,6 +7,7 @@ pub mod mesh;
 pub mod pin;
 pub mod privileges;
 pub mod publish;
+pub mod reporting;
 pub mod shared;
 pub mod slow_path;
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub struct WorkerShared {
     pub stop: AtomicBool,
     /// Set by the worker when it has given everything back.
     pub ended: AtomicBool,
-    /// A question about the worker's insides; it answers on its next turn.
+    /// A question about the worker's insides, which it answers between turns.
     asked: AtomicBool,
     answer: Mutex<Option<WorkerReport>>,
     fault: AtomicU8,
@@ -112,7 +112,7 @@ impl WorkerShared {
         self.asked.store(true, Ordering::Release);
     }
 
-    /// Whether a report is wanted; the worker looks once a turn.
+    /// Whether a report is wanted; the worker looks once a turn, and answers some turns later if it has many peers.
     #[inline]
     pub fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Acquire)

@@ -19,7 +19,7 @@ use telemetry::{Reason, WorkerCounters};
 
 use super::mesh::MeshSeat;
 use super::publish::Subscriber;
-use super::shared::{QueueReport, WorkerReport, WorkerShared};
+use super::shared::{QueueReport, WorkerShared};
 use super::wake::Waker;
 
 /// Commands carried out in one turn: an unbounded drain would stall the rings.
@@ -40,7 +40,8 @@ pub struct Device<P> {
 }
 
 impl<P: Port> Device<P> {
-    fn report(&self) -> QueueReport {
+    /// What passed and where its frames are.
+    pub fn report(&self) -> QueueReport {
         QueueReport {
             port: self.port,
             queue: self.number,
@@ -121,21 +122,6 @@ impl<P: Port> Worker<P> {
         state.clear(&mut sink);
         seat.drain(|frame| pool.put(frame));
         self.shared.ended.store(true, Ordering::Release);
-    }
-
-    /// What only the worker itself knows.
-    pub fn report(&self) -> WorkerReport {
-        let snapshot = self.snapshots.last();
-        let sessions = self.body.state.sessions();
-        let peers = snapshot.tunnel.peers.iter().flatten();
-        WorkerReport {
-            census: self.body.census(),
-            queues: self.body.devices.iter().map(Device::report).collect(),
-            lent: self.body.seat.lent() as u64,
-            borrowed: self.body.seat.owed() as u64,
-            handoffs: self.body.seat.report(),
-            peers: peers.filter_map(|peer| Some((peer.id, sessions.status(peer.id)?))).collect(),
-        }
     }
 }
 

@@ -15,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::alloc_guard;
 use super::pin::{CpuNumber, pin_current_thread};
 use super::privileges::{self, Privileges};
+use super::reporting::Reporting;
 use super::shared::Fault;
 use super::wake::Sleeper;
 use super::worker::Worker;
@@ -68,6 +69,7 @@ pub fn run<P: Port>(
     let shared = Arc::clone(&worker.shared);
     // The library behind snapshots keeps a node for each thread, allocated at its first reading: now, not in a turn.
     drop(worker.snapshots.last());
+    let mut reporting = Reporting::default();
     let mut idle_turns: u32 = 0;
     let mut polled_at = Time::ZERO;
     let mut turn_began = Monotonic.now();
@@ -90,16 +92,14 @@ pub fn run<P: Port>(
             }
         }
         let handled = alloc_guard::forbid(|| worker.turn(turn_began, &Monotonic));
-        if shared.is_asked() {
-            shared.tell(worker.report());
-        }
+        let reports = reporting.go_on(&worker);
         idle_turns = empty_turns(idle_turns, handled);
         let sleeps = match surroundings.waiting {
             Waiting::Busy => false,
             Waiting::Adaptive => idle_turns > PATIENCE_TURNS,
             Waiting::Interrupt => idle_turns > 0,
         };
-        if sleeps {
+        if sleeps && !reports {
             sleep(&worker, &surroundings.sleeper);
         }
         let now = Monotonic.now();

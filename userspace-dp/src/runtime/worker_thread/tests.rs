@@ -6,8 +6,12 @@ use std::thread::JoinHandle;
 use io::memory::{CableConfig, MemoryPort, Station, WhenFull, cable};
 use io::ring::RingSize;
 use io::{Burst, Census, FramePool, HugePages, Kick, Port, PortStatistics, Umem, UmemConfig};
-use pipeline::{Outbox, PeerOwners, PortId, ReplyBudget, StateLimits, WorkerId, WorkerState};
+use pipeline::handshake::PeerCommand;
+use pipeline::{
+    Outbox, PeerOwners, PortId, ReplyBudget, StateLimits, TunnelPeer, WorkerId, WorkerState,
+};
 use rtrb::RingBuffer;
+use wireguard::PeerHandle;
 
 use super::*;
 use crate::control::snapshots::{Fixed, SnapshotMaker};
@@ -56,6 +60,14 @@ impl Port for Bell {
 }
 
 const FRAMES: u32 = 256;
+/// Peers that the snapshot names.
+const PEERS: u32 = 50_000;
+/// Of these, the first, which the worker has room for; it owns those that a test gives it.
+const PLACES: u32 = 1000;
+
+fn peer_handle(number: u32) -> PeerHandle {
+    PeerHandle::new(number, 1)
+}
 
 /// The far end of the worker's port, before it is used, with its frames.
 type Far = (MemoryPort, FramePool);
@@ -67,7 +79,7 @@ struct Scene<F> {
     bell: OwnedFd,
     far: F,
     thread: JoinHandle<anyhow::Result<Worker<Bell>>>,
-    _handshakes: rtrb::Producer<pipeline::handshake::PeerCommand>,
+    commands: rtrb::Producer<PeerCommand>,
 }
 
 fn start(waiting: Waiting) -> Scene<Station<MemoryPort>> {
@@ -97,7 +109,10 @@ fn start_with<F>(
         gate: None,
         seed: 1,
     };
-    let publisher = Publisher::new(SnapshotMaker::new(&fixed).make(), 1);
+    let mut snapshot = SnapshotMaker::new(&fixed).make();
+    let peer = |number| TunnelPeer { id: peer_handle(number), application_messages: false };
+    snapshot.tunnel.peers = (0..PEERS).map(|number| Some(peer(number))).collect();
+    let publisher = Publisher::new(snapshot, 1);
     let (sleeper, waker) = wake_pair().unwrap();
     let (to_worker, commands) = RingBuffer::new(64);
     let (handshakes, _) = RingBuffer::new(64);
@@ -106,7 +121,12 @@ fn start_with<F>(
     let mut seats = mesh(&[waker.clone(), other.clone()], 64);
     let now = Monotonic.now();
     let shared = Arc::new(WorkerShared::new(now));
-    let limits = StateLimits { peers: 1, staged: 8, parked: 8, park_time: Duration::from_secs(1) };
+    let limits = StateLimits {
+        peers: PLACES as usize,
+        staged: 8,
+        parked: 8,
+        park_time: Duration::from_secs(1),
+    };
     let mut worker = Worker {
         id: WorkerId(0),
         workers: 1,
@@ -139,7 +159,7 @@ fn start_with<F>(
     };
     let far = prepare(&mut worker.body, (far, far_pool));
     let thread = std::thread::spawn(move || run(worker, &surroundings));
-    Scene { shared, waker, bell, far, thread, _handshakes: to_worker }
+    Scene { shared, waker, bell, far, thread, commands: to_worker }
 }
 
 impl<F> Scene<F> {
@@ -231,7 +251,7 @@ fn a_worker_whose_device_takes_nothing_sleeps_and_what_waits_is_dropped_in_time(
     scene.until_asleep();
     assert_eq!(scene.shared.counters.frames_held.read(), 0);
     // The far end comes to life: what is in the ring goes out, and the device is as good as new.
-    let Scene { far: (port, pool), shared, waker, thread, bell, _handshakes } = scene;
+    let Scene { far: (port, pool), shared, waker, thread, bell, commands } = scene;
     let mut far = Station::new(port, pool);
     waker.wake();
     let deadline = Monotonic.now() + Duration::from_secs(20);
@@ -240,7 +260,7 @@ fn a_worker_whose_device_takes_nothing_sleeps_and_what_waits_is_dropped_in_time(
         assert!(Monotonic.now() < deadline, "{arrived} packets arrived");
         arrived += far.receive_all().len();
     }
-    let worker = Scene { far, shared, waker, thread, bell, _handshakes }.end();
+    let worker = Scene { far, shared, waker, thread, bell, commands }.end();
     assert_eq!(worker.body.census().total(), u64::from(FRAMES));
 }
 
@@ -253,6 +273,39 @@ fn a_sleeping_worker_is_woken_by_whoever_leaves_work_for_it() {
     scene.until("it does not answer", |scene| !scene.shared.is_asked());
     let report = scene.shared.told().unwrap();
     assert_eq!(report.census.total(), u64::from(FRAMES));
+    scene.end();
+}
+
+#[test]
+fn a_report_of_many_peers_takes_many_short_turns_and_no_sleep() {
+    let mut scene = start(Waiting::Interrupt);
+    // Every other peer is this worker's.
+    let owned: Vec<PeerHandle> = (0..PLACES).step_by(2).map(peer_handle).collect();
+    for &peer in &owned {
+        let mut command = PeerCommand::Adopt { peer, endpoint: None, keepalive: None };
+        while let Err(rtrb::PushError::Full(back)) = scene.commands.push(command) {
+            command = back;
+            std::thread::yield_now();
+        }
+        scene.waker.wake();
+    }
+    scene.until("it takes the peers on", |scene| {
+        scene.shared.counters.commands.read() == owned.len() as u64
+    });
+    scene.until_asleep();
+    for _ in 0..3 {
+        let turns = scene.turns();
+        scene.shared.ask();
+        scene.waker.wake();
+        // Asleep for a tenth of a second in between it would take minutes.
+        scene.until("it does not answer", |scene| !scene.shared.is_asked());
+        let turns = scene.turns() - turns;
+        assert!(turns >= u64::from(PEERS) / 64, "{turns} turns");
+        let report = scene.shared.told().unwrap();
+        let told: Vec<PeerHandle> = report.peers.iter().map(|(peer, _)| *peer).collect();
+        assert_eq!(told, owned);
+        assert_eq!(report.census.total(), u64::from(FRAMES));
+    }
     scene.end();
 }
 
