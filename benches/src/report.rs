@@ -82,14 +82,28 @@ impl<'a> Contender<'a> {
 pub struct Family {
     name: &'static str,
     quick: bool,
+    /// Parts of the names of the figures that were asked for; none means all.
+    filters: Vec<String>,
     figures: Vec<Value>,
 }
 
 impl Family {
-    /// A family by name; `--quick` among the program's arguments shortens it.
+    /// A family by name; `--quick` among the program's arguments shortens it, and one that is no option restricts
+    /// it to the figures whose name contains it.
     pub fn from_arguments(name: &'static str) -> Self {
-        let quick = std::env::args().any(|argument| argument == "--quick");
-        Self { name, quick, figures: Vec::new() }
+        Self::new(name, std::env::args().skip(1))
+    }
+
+    fn new(name: &'static str, arguments: impl Iterator<Item = String>) -> Self {
+        let (options, filters): (Vec<_>, Vec<_>) =
+            arguments.partition(|argument| argument.starts_with("--"));
+        let quick = options.iter().any(|option| option == "--quick");
+        Self { name, quick, filters, figures: Vec::new() }
+    }
+
+    /// Whether the figure was asked for.
+    pub fn wants(&self, figure: &str) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|filter| figure.contains(filter))
     }
 
     /// True if the whole family should take less than a minute.
@@ -152,8 +166,13 @@ impl Family {
         }));
     }
 
-    /// Writes `benches/results/FAMILY.json` (`FAMILY.quick.json` for a quick run).
+    /// Writes `benches/results/FAMILY.json` (`FAMILY.quick.json` for a quick run). A run that was restricted to
+    /// some figures leaves the record of the whole family alone.
     pub fn finish(self) {
+        if !self.filters.is_empty() {
+            eprintln!("{}: not the whole family, so not recorded", self.name);
+            return;
+        }
         let kind = if self.quick { ".quick" } else { "" };
         let path = results_folder().join(format!("{}{kind}.json", self.name));
         let report = json!({
@@ -208,6 +227,16 @@ mod tests {
     #[test]
     fn the_median_ignores_one_disturbed_round() {
         assert_eq!(median(vec![3.0, 1000.0, 2.0]), 3.0);
+    }
+
+    #[test]
+    fn arguments_that_are_no_options_name_the_figures_that_are_wanted() {
+        let family =
+            |arguments: &[&str]| Family::new("f", arguments.iter().map(ToString::to_string));
+        let some = family(&["--bench", "seal", "--quick", "open"]);
+        assert!(some.is_quick() && some.wants("f.seal.64") && some.wants("f.open"));
+        assert!(!some.wants("f.mint"));
+        assert!(family(&["--bench"]).wants("f.mint") && !family(&["--bench"]).is_quick());
     }
 
     #[test]

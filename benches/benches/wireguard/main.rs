@@ -49,22 +49,15 @@ fn main() {
         path(&mut family, &set, ".encapsulate", &[Way::Encapsulate]);
         path(&mut family, &set, ".decapsulate", &[Way::Decapsulate]);
     }
-    if wanted("wireguard.handshake.responder") {
+    if family.wants("wireguard.handshake.responder") {
         handshake::measure(&mut family);
     }
     family.finish();
 }
 
-/// Whether the figure was asked for.
-fn wanted(name: &str) -> bool {
-    let mut filters =
-        std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).peekable();
-    filters.peek().is_none() || filters.any(|filter| name.contains(&filter))
-}
-
 fn encapsulate(family: &mut Family, set: &Set, batch: usize) {
     let name = format!("wireguard.encapsulate.{}.batch{batch}", set.name);
-    if !wanted(&name) {
+    if !family.wants(&name) {
         return;
     }
     let theirs = vec![
@@ -77,7 +70,7 @@ fn encapsulate(family: &mut Family, set: &Set, batch: usize) {
 
 fn decapsulate(family: &mut Family, set: &Set, batch: usize) {
     let name = format!("wireguard.decapsulate.{}.batch{batch}", set.name);
-    if !wanted(&name) {
+    if !family.wants(&name) {
         return;
     }
     let theirs = vec![
@@ -90,7 +83,7 @@ fn decapsulate(family: &mut Family, set: &Set, batch: usize) {
 
 fn path(family: &mut Family, set: &Set, suffix: &str, ways: &[Way]) {
     let name = format!("wireguard.pipeline.{}{suffix}", set.name);
-    if wanted(&name)
+    if family.wants(&name)
         && let Ok(length) = set.name.parse()
     {
         let ours = pipeline::path(ways, length);

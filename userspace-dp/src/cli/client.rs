@@ -134,7 +134,9 @@ fn understand(mut line: String) -> Result<Answer, NoAnswer> {
     if theirs != u64::from(SCHEMA_VERSION) {
         return Err(NoAnswer::OtherVersion { theirs });
     }
-    let body = serde_json::from_str::<Reply>(&line).map_err(failed)?.body;
+    let mut reply = serde_json::from_str(&line).map_err(failed)?;
+    defuse(&mut reply);
+    let body = serde_json::from_value::<Reply>(reply).map_err(failed)?.body;
     let Body::Error(refusal) = body else { return Ok(Answer { body, line }) };
     let message = refusal.message;
     Err(match refusal.kind {
@@ -142,6 +144,25 @@ fn understand(mut line: String) -> Result<Answer, NoAnswer> {
         RefusalKind::BadRequest => NoAnswer::NotUnderstood { message },
         RefusalKind::Failed => NoAnswer::Failed { message },
     })
+}
+
+/// Takes out of every text what a terminal would obey: names may come from far away.
+fn defuse(value: &mut serde_json::Value) {
+    use serde_json::Value::{Array, Bool, Null, Number, Object, String};
+    match value {
+        String(text) => {
+            if text.contains(is_command) {
+                *text = text.replace(is_command, "?");
+            }
+        }
+        Array(values) => values.iter_mut().for_each(defuse),
+        Object(fields) => fields.values_mut().for_each(defuse),
+        Null | Bool(_) | Number(_) => {}
+    }
+}
+
+fn is_command(character: char) -> bool {
+    character.is_control() && !matches!(character, '\n' | '\t')
 }
 
 #[cfg(test)]

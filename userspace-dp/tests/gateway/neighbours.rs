@@ -3,8 +3,8 @@
 use crate::ringwall;
 use anyhow::{Context, Result, ensure};
 use lab::{
-    GATEWAY_TUNNEL_V4, GATEWAY_TUNNEL_V6, Namespace, SERVER_V4, SERVER_V6, Tunnel, continuous_ping,
-    ping, ping_transcript, wait_until,
+    GATEWAY_TUNNEL_V4, GATEWAY_TUNNEL_V6, Namespace, SERVER_V4, SERVER_V6, Tunnel, TunnelOptions,
+    continuous_ping, ping, ping_transcript, wait_until,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::thread;
@@ -53,7 +53,8 @@ fn a_packet_waits_for_a_host_that_does_not_hear_the_first_requests() -> Result<(
     if !lab::available() {
         return Ok(());
     }
-    Tunnel::with(&ringwall(), |tunnel| {
+    let patient = TunnelOptions { further: "[limits]\npark_time = \"2500ms\"", ..ringwall() };
+    Tunnel::with(&patient, |tunnel| {
         let (client, server) = (tunnel.client_side(), tunnel.server_side());
         let gateway = tunnel.lab.namespace("gateway");
         ensure!(ping(&client, SERVER_V4, 3, "")?.complete(), "the tunnel does not work");

@@ -73,6 +73,8 @@ pub struct TunnelOptions {
     /// MTU of the gateway's end of the link to the server, which drops what is larger, whatever the server believes;
     /// none for that of every other link.
     pub lan_mtu: Option<u32>,
+    /// Further sections of Ringwall's configuration.
+    pub further: &'static str,
 }
 
 impl TunnelOptions {
@@ -87,6 +89,7 @@ impl TunnelOptions {
             start: Start::ClientsCall,
             preshared: false,
             lan_mtu: None,
+            further: "",
         }
     }
 }
@@ -151,6 +154,7 @@ impl Tunnel {
         }
         let gateway_keys = KeyPair::generate()?;
         let mut settings = gateway_settings(&lab, &gateway_keys);
+        settings.policy.push_str(options.further);
         let mut interfaces = Vec::new();
         for index in 0..options.clients {
             let keys = KeyPair::generate()?;

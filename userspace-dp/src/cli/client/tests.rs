@@ -40,6 +40,16 @@ fn a_reply_is_read_and_kept_as_it_came() {
 }
 
 #[test]
+fn nothing_in_a_reply_commands_the_terminal() {
+    let reply = r#"{"schema_version":1,"error":{"kind":"failed","message":"\u001b]0;x\u0007\u009b2J\nend"}}"#;
+    let NoAnswer::Failed { message } = answer(reply).unwrap_err() else { panic!("another error") };
+    assert_eq!(message, "?]0;x??2J\nend");
+    let peers = r#"{"schema_version":1,"peers":{"taken_at_unix":7,"interface":"\u001b[31m","public_key":"k","listen_port":1,"peers":[]}}"#;
+    let Body::Peers(peers) = answer(peers).unwrap().body else { panic!("other rows") };
+    assert_eq!(peers.interface, "?[31m");
+}
+
+#[test]
 fn each_refusal_has_its_exit_code() {
     let exit = |reply| answer(reply).unwrap_err().exit();
     let no_permission = r#"{"schema_version":1,"error":{"kind":"no-permission","message":"m"}}"#;

@@ -25,8 +25,8 @@ pub struct Limits {
     #[schemars(range(min = 1, max = 65536), extend("x-unit" = "packets per worker", "x-failure" = "Further packets are dropped and counted."))]
     pub parked_packets: u32,
 
-    /// How long such a packet is held. The kernel asks once a second and gives up after three seconds; the default
-    /// waits for the answer to its third request.
+    /// How long such a packet is held. The kernel asks once a second and gives up after three seconds: where a first
+    /// request may be lost, `"2500ms"` waits for the answer to the third.
     #[schemars(extend("x-failure" = "A packet held longer is dropped and counted; its sender hears that the host cannot be reached, within `reply_rate`. From 10ms to 10s."))]
     pub park_time: Duration,
 
@@ -72,7 +72,7 @@ impl Default for Limits {
             policy_rules: 16384,
             neighbours: 16384,
             parked_packets: 256,
-            park_time: Duration::from_millis(2500),
+            park_time: Duration::from_secs(1),
             handoff_ring: 2048,
             command_ring: 1024,
             event_ring: 4096,
