@@ -51,7 +51,7 @@ const READ_AT: &[(&str, &str, &str)] = &[
     ),
     ("wireguard.handshake_rate", "src/control/start/handshakes.rs", "wireguard.handshake_rate"),
     ("wireguard.handshake_burst", "src/control/start/handshakes.rs", "wireguard.handshake_burst"),
-    ("wireguard.routes", "src/control/start/machine.rs", "wireguard.routes"),
+    ("wireguard.routes", "crates/config/src/routes.rs", "self.routes"),
     ("wireguard.aead", "src/control/start.rs", "wireguard.aead"),
     ("wireguard.peer.name", "src/control/peers.rs", "config.name"),
     ("wireguard.peer.public_key", "src/control/peers.rs", "peer.public_key"),

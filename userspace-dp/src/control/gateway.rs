@@ -9,6 +9,7 @@ mod following;
 mod judgement;
 mod next_hops;
 mod signals;
+mod tunnel_routes;
 mod view;
 
 use std::os::fd::AsFd;
@@ -202,11 +203,16 @@ impl Gateway {
     }
 
     fn take_resolved(&mut self) {
-        for (peer, address) in self.resolver.take() {
+        let resolved = self.resolver.take();
+        for &(peer, address) in &resolved {
             if let Some(client) = &self.running.client {
                 // The thread's death is noticed by the watch.
                 let _ = client.offer_endpoint(peer, Endpoint::configured(address));
             }
+        }
+        if !resolved.is_empty() {
+            // A network that holds one of them is no route any more. What is refused is shown as a problem.
+            let _ = self.route_peers();
         }
     }
 

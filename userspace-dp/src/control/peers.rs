@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use ipnet::IpNet;
 use pipeline::{PeerIndex, TunnelPeer};
 use policy::PeerSpec;
 use route::Lpm;
@@ -44,6 +43,13 @@ pub struct Transition {
 
 /// A peer whose endpoint is a name: the peer, the name, the port.
 pub type NameToResolve = (PeerHandle, String, u16);
+
+impl KnownPeer {
+    /// Its endpoint, when it is a name.
+    pub fn name_to_resolve(&self) -> Option<NameToResolve> {
+        name(self.handle, &self.config)
+    }
+}
 
 impl PeerRegistry {
     /// A registry for at most `places` peers.
@@ -130,12 +136,6 @@ impl PeerRegistry {
         }))
     }
 
-    /// The prefixes that lead into the tunnel.
-    pub fn prefixes(&self) -> BTreeSet<IpNet> {
-        let configs = self.peers.values().map(|known| &known.config);
-        configs.flat_map(|peer| peer.allowed_ips.iter().map(|prefix| prefix.net())).collect()
-    }
-
     /// The peers as rules name them.
     pub fn specs(&self) -> Vec<PeerSpec> {
         let spec = |known: &KnownPeer| PeerSpec {
@@ -147,7 +147,7 @@ impl PeerRegistry {
 
     /// The endpoints that are names, with their peers.
     pub fn names_to_resolve(&self) -> impl Iterator<Item = NameToResolve> {
-        self.peers.values().filter_map(|known| name(known.handle, &known.config))
+        self.peers.values().filter_map(KnownPeer::name_to_resolve)
     }
 }
 

@@ -15,6 +15,8 @@ pub enum Matter {
     Steering,
     /// The kernel's routes to the tunnel.
     TunnelRoutes,
+    /// Networks of peers that are no routes to the tunnel, since they hold endpoints.
+    WithheldRoutes,
     /// Routing rules, which workers do not follow.
     RoutingRules,
     /// Routes that workers cannot follow.

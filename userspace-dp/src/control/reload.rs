@@ -5,15 +5,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
-use config::{Config, TunnelRoutes};
-
+use anyhow::{Result, bail};
+use config::Config;
 use tracing::warn;
 
 use super::gateway::Gateway;
 use super::netlink::Tables;
 use super::peers::{PeerRegistry, Transition};
-use super::problems::Matter;
 use super::running::Running;
 use super::snapshots::SnapshotMaker;
 use super::{logging, rules};
@@ -47,7 +45,7 @@ pub(super) fn reload(gateway: &mut Gateway, path: &Path) -> Result<String> {
         said(changes.zones),
     );
     // Peers and policy are in effect by now, so this is no refusal.
-    if let Err(error) = route_peers(gateway) {
+    if let Err(error) = gateway.route_peers() {
         message += &format!("; {error:#}");
     }
     Ok(message)
@@ -112,29 +110,6 @@ fn take_rules(
     maker.take_interfaces(tables, wanted)?;
     maker.take_policy(policy);
     Ok(())
-}
-
-/// Makes the peers' networks routes to the tunnel, where the configuration says so. What the kernel refuses is a
-/// problem until a later call succeeds.
-///
-/// # Errors
-/// What the kernel refused.
-pub(super) fn route_peers(gateway: &mut Gateway) -> Result<()> {
-    let outcome = order_routes(gateway);
-    let problem = outcome.as_ref().err().map(|error| format!("{error:#}"));
-    gateway.problems.note(Matter::TunnelRoutes, problem);
-    outcome
-}
-
-fn order_routes(gateway: &mut Gateway) -> Result<()> {
-    let Running { registry, tunnel, kernel, .. } = &mut gateway.running;
-    let routes = gateway.loaded.config.wireguard.as_ref().map(|wireguard| wireguard.routes);
-    match (tunnel, routes) {
-        (Some(tunnel), Some(TunnelRoutes::AllowedIps)) => {
-            tunnel.set_routes(&registry.prefixes(), kernel).context("routes to the tunnel")
-        }
-        (Some(_), Some(TunnelRoutes::Off)) | (_, None) | (None, _) => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 //! A name that does not resolve is tried again for as long as a peer has it, ever more seldom. The log says when it
 //! begins and when it ceases to fail, not each try.
 
-use std::collections::{BTreeMap, HashSet};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -35,6 +35,8 @@ pub struct Resolver {
     wanted: Arc<Mutex<HashSet<NameToResolve>>>,
     resolved: Receiver<Resolved>,
     into: Sender<Resolved>,
+    /// The address of each that has been resolved.
+    addresses: HashMap<NameToResolve, IpAddr>,
     /// Whether each name resolved when it was last tried.
     outcomes: BTreeMap<String, bool>,
 }
@@ -44,13 +46,21 @@ impl Resolver {
     pub fn new(privileges: Privileges) -> Self {
         let (into, resolved) = channel();
         let wanted = Arc::new(Mutex::new(HashSet::new()));
-        Self { privileges, wanted, resolved, into, outcomes: BTreeMap::new() }
+        Self {
+            privileges,
+            wanted,
+            resolved,
+            into,
+            addresses: HashMap::new(),
+            outcomes: BTreeMap::new(),
+        }
     }
 
     /// Peers have the names in `all` from now on, of which `new` are to be resolved.
     pub fn resolve(&mut self, all: impl Iterator<Item = NameToResolve>, new: &[NameToResolve]) {
         let all: HashSet<NameToResolve> = all.collect();
         self.outcomes.retain(|known, _| all.iter().any(|(_, name, _)| name == known));
+        self.addresses.retain(|asked, _| all.contains(asked));
         *lock(&self.wanted) = all;
         if new.is_empty() {
             return;
@@ -73,11 +83,17 @@ impl Resolver {
             if !lock(&self.wanted).contains(&asked) {
                 continue;
             }
-            let (peer, name, _) = asked;
-            self.note(&name, address);
-            found.extend(address.map(|address| (peer, address)));
+            self.note(&asked.1, address);
+            let Some(address) = address else { continue };
+            found.push((asked.0, address));
+            self.addresses.insert(asked, address.ip());
         }
         found
+    }
+
+    /// Where a name has been found to lead.
+    pub fn address(&self, asked: &NameToResolve) -> Option<IpAddr> {
+        self.addresses.get(asked).copied()
     }
 
     /// The names that do not resolve.

@@ -19,6 +19,7 @@ mod load;
 mod model;
 mod read;
 mod reference;
+mod routes;
 mod schema;
 mod source;
 mod text;
@@ -36,6 +37,7 @@ pub use model::{
     Telemetry, TunnelRoutes, VERSION, Wireguard, ZeroCopy, Zone,
 };
 pub use reference::reference;
+pub use routes::{Endpoints, Withheld};
 pub use schema::{schema, to_toml};
 pub use text::Invalid;
 pub use values::{

@@ -6,7 +6,6 @@ use anyhow::{Result, bail};
 use clock::Time;
 
 use super::super::problems::{self, Matter};
-use super::super::reload;
 use super::Gateway;
 
 /// How often it is looked for what the kernel does not report by itself.
@@ -52,7 +51,7 @@ impl Gateway {
         }
         if self.problems.has(Matter::TunnelRoutes) {
             // What is refused again remains the problem that it is.
-            let _ = reload::route_peers(self);
+            let _ = self.route_peers();
         }
         let left_out = problems::of_routes(self.running.maker.routes_report());
         self.problems.note(Matter::UnsupportedRoutes, left_out);
@@ -60,6 +59,8 @@ impl Gateway {
             return;
         }
         self.looked_at = now;
+        // An operator may have added a route that is not made automatically.
+        let _ = self.route_peers();
         let refused = self.keeper.refused();
         let turned_away = problems::of_neighbours(self.refused_before, refused);
         self.problems.note(Matter::Neighbours, turned_away);

@@ -35,7 +35,7 @@ impl FirstSnapshot {
         if let (Some(service), Some(wireguard)) = (service, &config.wireguard) {
             registry.change(&wireguard.peer, &service.client)?.finish(&service.client)?;
         }
-        machine.route_to_tunnel(config, &registry.prefixes())?;
+        machine.route_to_tunnel(config)?;
         machine.mirror.process().context("cannot read the kernel's tables")?;
         maker.take_peers(&registry);
         maker.take_policy(rules::compile(config, registry.specs())?);

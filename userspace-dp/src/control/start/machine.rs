@@ -1,13 +1,11 @@
 //! What the gateway takes from the machine before any thread runs: devices with the program on them (disabled), packet
 //! memory, sockets, the tunnel device and its port.
 
-use std::collections::BTreeSet;
 use std::net::UdpSocket;
 
 use anyhow::{Context, Result};
 use ebpf::{Capacities, OnFailure, Steering, SteeringOptions};
 use io::Tun;
-use ipnet::IpNet;
 
 use super::super::devices::{self, Found, Held};
 use super::super::netlink::{Kernel, Mirror, Options};
@@ -79,19 +77,14 @@ impl Machine {
         })
     }
 
-    /// Makes `prefixes` routes to the tunnel, where the configuration says so.
-    pub(super) fn route_to_tunnel(
-        &mut self,
-        config: &config::Config,
-        prefixes: &BTreeSet<IpNet>,
-    ) -> Result<()> {
-        let routes = config.wireguard.as_ref().map(|wireguard| wireguard.routes);
-        match (&mut self.tunnel, routes) {
-            (Some(tunnel), Some(config::TunnelRoutes::AllowedIps)) => {
-                tunnel.set_routes(prefixes, &mut self.kernel)
-            }
-            (Some(_), Some(config::TunnelRoutes::Off)) | (_, None) | (None, _) => Ok(()),
-        }
+    /// Makes the peers' networks routes to the tunnel, where the configuration says so. Names among the endpoints
+    /// are not resolved so far.
+    pub(super) fn route_to_tunnel(&mut self, config: &config::Config) -> Result<()> {
+        let (Some(tunnel), Some(wireguard)) = (&mut self.tunnel, &config.wireguard) else {
+            return Ok(());
+        };
+        let (made, _) = wireguard.automatic_routes(&config::Endpoints::configured(wireguard));
+        tunnel.set_routes(&made, &mut self.kernel)
     }
 }
 

@@ -4,7 +4,8 @@ use super::interfaces::SMALLEST_MTU;
 use super::{Names, lasting, unique, within};
 use crate::findings::Findings;
 use crate::key::Key;
-use crate::model::{Config, Peer, Wireguard};
+use crate::model::{Config, Peer, TunnelRoutes, Wireguard};
+use crate::routes::{Endpoints, Withheld};
 use crate::values::{Duration, Prefix, PublicKey};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
@@ -30,6 +31,7 @@ pub(super) fn check(config: &Config, names: &Names, findings: &mut Findings<'_>)
         findings,
     );
     unique(allowed_ips(wireguard, &list), "a network", findings);
+    warn_of_withheld_routes(wireguard, &list, findings);
     let own = own_key(wireguard);
     let addresses: BTreeSet<IpNet> =
         wireguard.addresses.iter().map(|address| IpNet::from(address.address())).collect();
@@ -73,6 +75,28 @@ fn allowed_ips<'a>(
         let key = list.item(index).field("allowed_ips");
         peer.allowed_ips.iter().enumerate().map(move |(item, prefix)| (key.item(item), *prefix))
     })
+}
+
+/// Networks that do not become routes although all others do.
+fn warn_of_withheld_routes(wireguard: &Wireguard, list: &Key, findings: &mut Findings<'_>) {
+    if wireguard.routes == TunnelRoutes::Off {
+        return;
+    }
+    let endpoints = Endpoints::configured(wireguard);
+    for (key, prefix) in allowed_ips(wireguard, list) {
+        let Some(why) = endpoints.withhold(prefix.net()) else { continue };
+        let message = match why {
+            Withheld::EveryAddress => "not made a route: the machine's default route stays".into(),
+            Withheld::EndpointOf(peer, address) => {
+                format!("not made a route: it holds {address}, the endpoint of {peer:?}")
+            }
+        };
+        let allowed = format!(
+            "where it is wanted, a more specific route to every endpoint, then `ip route add {prefix} dev {}`; or `routes = \"off\"`",
+            wireguard.interface.as_str()
+        );
+        findings.warning(&key, message, allowed);
+    }
 }
 
 fn check_peer(

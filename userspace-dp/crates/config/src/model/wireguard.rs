@@ -66,7 +66,10 @@ pub struct Wireguard {
     pub handshake_burst: u32,
 
     /// Whether the peers' allowed addresses become kernel routes to the TUN device: `allowed-ips` adds and
-    /// removes them, `off` leaves routing to the operator.
+    /// removes them, `off` leaves routing to the operator. Two kinds of networks never become routes by
+    /// themselves: `0.0.0.0/0` and `::/0`, which would take the machine's own default route, and a network that
+    /// holds the endpoint of a peer, whose tunnel packets would go into the tunnel. Where that is wanted, give the
+    /// endpoints more specific routes and add it by hand: `ip route add 10.0.0.0/8 dev ringwall0`.
     #[serde(default = "Wireguard::default_routes")]
     #[schemars(extend("x-failure" = "With `off` and no route, the gateway itself cannot reach its peers."))]
     pub routes: TunnelRoutes,

@@ -204,6 +204,12 @@ fn what_does_nothing_is_a_warning() {
             allowed: "\"vpn\" or \"any\", for traffic out of tunnels; rules of the host's firewall" },
         Case { from: "[\"10.8.0.2/32\", \"10.7.0.0/16\"]", to: "[]", key: "wireguard.peer[0].allowed_ips", value: "[]",
             message: "no network: the peer can send and receive nothing", allowed: "the networks behind the peer" },
+        Case { from: "10.7.0.0/16", to: "0.0.0.0/0", key: "wireguard.peer[0].allowed_ips[1]", value: "\"0.0.0.0/0\"",
+            message: "not made a route: the machine's default route stays", allowed: "`ip route add 0.0.0.0/0 dev ringwall0`" },
+        Case { from: "10.7.0.0/16", to: "::/0", key: "wireguard.peer[0].allowed_ips[1]", value: "\"::/0\"",
+            message: "not made a route: the machine's default route stays", allowed: "`routes = \"off\"`" },
+        Case { from: "branch-1.example.net:51820", to: "10.7.3.4:51820", key: "wireguard.peer[0].allowed_ips[1]", value: "\"10.7.0.0/16\"",
+            message: "not made a route: it holds 10.7.3.4, the endpoint of \"branch-1\"", allowed: "a more specific route to every endpoint" },
         Case { from: "zone = \"lan\"", to: "zone = \"lan\"\ncompletion_ring = 1024", key: "interface[0].completion_ring", value: "1024",
             message: "smaller than the transmit ring: it holds transmission back", allowed: "2048" },
     ]);
