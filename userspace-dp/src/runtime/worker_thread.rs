@@ -34,7 +34,7 @@ pub enum Waiting {
 /// Empty turns before an adaptive worker sleeps: some tens of microseconds, longer than the gap between two
 /// interrupts of a busy device, far shorter than what a person notices as load.
 const PATIENCE_TURNS: u32 = 256;
-/// The longest sleep: the heartbeat must go on.
+/// The longest sleep, however long a worker may be silent.
 const SLEEP_MAX: Duration = Duration::from_millis(100);
 /// The longest sleep while packets wait for a device, which may become ready without saying so.
 const SLEEP_BEFORE_DEVICE: Duration = Duration::from_millis(1);
@@ -55,6 +55,8 @@ pub struct Surroundings {
     pub sleeper: Sleeper,
     /// Whether the thread gives up its capabilities: rings and sockets are open when it begins.
     pub privileges: Privileges,
+    /// The longest silence before the worker counts as dead: it never sleeps so long that it comes near.
+    pub heartbeat_timeout: Duration,
     /// Signs of life that the steering program reads; none where there is no program.
     pub heartbeats: Option<Heartbeats>,
 }
@@ -69,6 +71,7 @@ pub fn run<P: Port>(
     let shared = Arc::clone(&worker.shared);
     // The library behind snapshots keeps a node for each thread, allocated at its first reading: now, not in a turn.
     drop(worker.snapshots.last());
+    let sleep_max = longest_sleep(surroundings.heartbeat_timeout);
     let mut reporting = Reporting::default();
     let mut idle_turns: u32 = 0;
     let mut polled_at = Time::ZERO;
@@ -100,7 +103,7 @@ pub fn run<P: Port>(
             Waiting::Interrupt => idle_turns > 0,
         };
         if sleeps && !reports {
-            sleep(&worker, &surroundings.sleeper);
+            sleep(&worker, &surroundings.sleeper, sleep_max);
         }
         let now = Monotonic.now();
         let spent = u64::try_from(now.since(turn_began).as_nanos()).unwrap_or(u64::MAX);
@@ -122,18 +125,25 @@ fn empty_turns(before: u32, handled: usize) -> u32 {
     if handled > 0 { 0 } else { before.saturating_add(1) }
 }
 
-/// Sleeps until a packet arrives, a device takes what waits for it, somebody wakes the worker, or a timer is due.
-fn sleep<P: Port>(worker: &Worker<P>, sleeper: &Sleeper) {
+/// How long a worker may sleep that must not be silent for `heartbeat_timeout`. A quarter of it: control is patient for
+/// three quarters, so that a sleeper has the other half to be woken, scheduled and seen.
+fn longest_sleep(heartbeat_timeout: Duration) -> Duration {
+    SLEEP_MAX.min(heartbeat_timeout / 4)
+}
+
+/// Sleeps until a packet arrives, a device takes what waits for it, somebody wakes the worker, a timer is due, or the
+/// heartbeat is.
+fn sleep<P: Port>(worker: &Worker<P>, sleeper: &Sleeper, sleep_max: Duration) {
     sleeper.announce();
     if !worker.body.has_work() {
         let mut waits = ArrayVec::<PollFd<'_>, WAITS_MAX>::new();
         waits.push(PollFd::from_borrowed_fd(sleeper.as_fd(), PollFlags::IN));
-        let mut longest = SLEEP_MAX;
+        let mut longest = sleep_max;
         for device in &worker.body.devices {
             let mut events = PollFlags::IN;
             if worker.body.outbox.waits_for(device.port) {
                 events |= PollFlags::OUT;
-                longest = SLEEP_BEFORE_DEVICE;
+                longest = sleep_max.min(SLEEP_BEFORE_DEVICE);
             }
             if let (Some(fd), false) = (device.queue.as_fd(), waits.is_full()) {
                 waits.push(PollFd::from_borrowed_fd(fd, events));

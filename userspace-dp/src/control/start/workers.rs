@@ -147,6 +147,7 @@ impl Workers<'_> {
             busy_poll: busy_poll(config).is_some(),
             sleeper,
             privileges: self.crew.privileges,
+            heartbeat_timeout: config.gateway.heartbeat_timeout.get(),
             heartbeats: Some(self.steering.heartbeats()),
         }
     }

@@ -92,6 +92,16 @@ fn start_with<F>(
     when_full: WhenFull,
     prepare: impl FnOnce(&mut Body<Bell>, Far) -> F,
 ) -> Scene<F> {
+    start_within(Duration::from_secs(60), waiting, when_full, prepare)
+}
+
+/// The same with a longest silence.
+fn start_within<F>(
+    heartbeat_timeout: Duration,
+    waiting: Waiting,
+    when_full: WhenFull,
+    prepare: impl FnOnce(&mut Body<Bell>, Far) -> F,
+) -> Scene<F> {
     let config = UmemConfig { huge_pages: HugePages::Never, ..UmemConfig::with_frames(FRAMES) };
     let (umem, pool) = Umem::new(config).unwrap();
     let (far_umem, far_pool) = Umem::new(config).unwrap();
@@ -155,6 +165,7 @@ fn start_with<F>(
         busy_poll: false,
         sleeper,
         privileges: Privileges::Retain,
+        heartbeat_timeout,
         heartbeats: None,
     };
     let far = prepare(&mut worker.body, (far, far_pool));
@@ -329,6 +340,27 @@ fn a_sleeping_worker_keeps_its_heart_beating() {
         scene.until("the heart stands still", |scene| scene.shared.last_beat() > before);
     }
     scene.end();
+}
+
+/// The configuration takes heartbeat timeouts from 100 ms on. Asleep for the longest that a sleep may be, the worker
+/// would turn 200 times until the scene gives up.
+#[test]
+fn a_worker_that_may_only_be_silent_shortly_sleeps_no_longer_than_that() {
+    let timeout = Duration::from_millis(4);
+    let scene = start_within(timeout, Waiting::Interrupt, WhenFull::Drop, |_, _| ());
+    scene.until("it sleeps too long", |scene| scene.turns() > 400);
+    scene.end();
+}
+
+#[test]
+fn no_sleep_comes_near_the_silence_that_control_bears() {
+    for milliseconds in [100, 101, 399, 400, 1000, 60_000] {
+        let timeout = Duration::from_millis(milliseconds);
+        let patience = timeout * 3 / 4;
+        assert!(longest_sleep(timeout) <= patience / 3, "{milliseconds} ms");
+        assert!(longest_sleep(timeout) <= SLEEP_MAX, "{milliseconds} ms");
+    }
+    assert_eq!(longest_sleep(Duration::from_secs(1)), SLEEP_MAX);
 }
 
 #[test]
