@@ -99,7 +99,8 @@ pub struct Observer {
     reports: Mutex<Vec<Option<WorkerReport>>>,
 }
 
-/// How long a worker may take to answer a question: as many turns as its peers need, each well under a millisecond.
+/// How long control or a worker may take to answer a question. A worker takes as many turns as its peers need, each well
+/// under a millisecond.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 
 impl Observer {
@@ -147,16 +148,14 @@ impl Observer {
         Monotonic.now().since(worker.shared.last_beat()) < self.heartbeat_timeout
     }
 
-    /// Asks control for every route; empty when it does not answer. There may be many, so they are gathered only
-    /// when somebody looks.
-    pub fn routes(&self) -> Vec<RouteView> {
+    /// Asks control for every route; `None` when it does not answer, which does not mean that there are none. There
+    /// may be many, so they are gathered only when somebody looks.
+    pub fn routes(&self) -> Option<Vec<RouteView>> {
         let (reply, answer) = channel();
         let asked = self.routes.lock().unwrap_or_else(PoisonError::into_inner).send(reply);
         self.control.wake();
-        match asked {
-            Ok(()) => answer.recv_timeout(ANSWER_WITHIN).unwrap_or_default(),
-            Err(_) => Vec::new(),
-        }
+        asked.ok()?;
+        answer.recv_timeout(ANSWER_WITHIN).ok()
     }
 
     /// Asks every worker for a report. For one that does not answer it is the last that it gave, so that no count

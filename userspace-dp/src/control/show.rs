@@ -23,8 +23,19 @@ pub(super) fn show(observer: &Observer, what: Subject) -> Reply {
         Subject::Interfaces => Reply::new(Body::Interfaces(status::interfaces(observer))),
         Subject::Rings => Reply::new(Body::Rings(rings::rings(observer))),
         Subject::Peers => Reply::new(Body::Peers(peers::peers(observer))),
-        Subject::Routes => Reply::new(Body::Routes(routes::routes(observer))),
+        Subject::Routes => routes(observer),
         Subject::Config => config(observer),
+    }
+}
+
+/// A gateway that is too busy to say its routes is not one without routes.
+fn routes(observer: &Observer) -> Reply {
+    match routes::routes(observer) {
+        Some(routes) => Reply::new(Body::Routes(routes)),
+        None => {
+            let why = "the control thread does not answer: it is busy with a reload or with changes of many routes";
+            Reply::refusal(RefusalKind::Failed, why)
+        }
     }
 }
 

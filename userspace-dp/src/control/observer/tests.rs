@@ -55,15 +55,16 @@ fn an_answer_to_an_earlier_question_is_not_taken_for_a_new_one() {
 }
 
 #[test]
-fn routes_are_what_control_answers_and_none_when_it_does_not() {
+fn routes_are_what_control_answers_and_nothing_is_made_of_no_answer() {
     let scene = scene(1, "");
     let observer = Arc::clone(&scene.observer);
-    let asking = std::thread::spawn(move || observer.routes().len());
+    let asking = std::thread::spawn(move || observer.routes().map(|routes| routes.len()));
     let reply = scene.routes_asked.recv().unwrap();
     reply.send(vec![("10.0.0.0/8".parse().unwrap(), Vec::new())]).unwrap();
-    assert_eq!(asking.join().unwrap(), 1);
+    assert_eq!(asking.join().unwrap(), Some(1));
+    assert_eq!(scene.observer.routes(), None, "control is there and does not answer");
     drop(scene.routes_asked);
-    assert_eq!(scene.observer.routes().len(), 0);
+    assert_eq!(scene.observer.routes(), None, "control has gone");
 }
 
 #[test]

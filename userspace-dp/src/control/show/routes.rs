@@ -10,14 +10,16 @@ use super::taken_at;
 use crate::api::{Route, Routes};
 use crate::control::observer::Observer;
 
-pub(super) fn routes(observer: &Observer) -> Routes {
+/// Every route; `None` when control does not answer.
+pub(super) fn routes(observer: &Observer) -> Option<Routes> {
+    let found = observer.routes()?;
     let view = observer.view();
     let snapshot = &view.snapshot;
     let mut routes = Vec::new();
-    for (prefix, hops) in observer.routes() {
+    for (prefix, hops) in found {
         routes.extend(hops.iter().map(|weighted| row(prefix, &weighted.hop, snapshot)));
     }
-    Routes { taken_at_unix: taken_at(), routes }
+    Some(Routes { taken_at_unix: taken_at(), routes })
 }
 
 fn row(prefix: IpNet, hop: &NextHop, snapshot: &Snapshot) -> Route {

@@ -23,6 +23,13 @@ fn refused(reply: &Reply) -> Option<RefusalKind> {
     if let Body::Error(refusal) = &reply.body { Some(refusal.kind) } else { None }
 }
 
+#[test]
+fn without_an_answer_from_control_routes_are_an_error_and_not_none() {
+    let scene = scene(1, "");
+    let line = "{\"v\":1,\"verb\":\"show\",\"what\":\"routes\"}\n";
+    assert_eq!(refused(&answering(&scene).reply(line, 0)), Some(RefusalKind::Failed));
+}
+
 const STATUS: &str = "{\"v\":1,\"verb\":\"status\"}\n";
 
 #[test]
@@ -72,6 +79,12 @@ fn what_is_no_request_is_refused_with_the_reason() {
 fn every_table_is_answered_and_none_shows_a_secret() {
     let scene = scene(1, &peers(2));
     let answering = answering(&scene);
+    let routes_asked = scene.routes_asked;
+    std::thread::spawn(move || {
+        while let Ok(reply) = routes_asked.recv() {
+            let _ = reply.send(Vec::new());
+        }
+    });
     use clap::ValueEnum;
     for what in Subject::value_variants() {
         let line = serde_json::to_string(&Request::new(Verb::Show { what: *what })).unwrap();
