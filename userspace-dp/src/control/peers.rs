@@ -29,15 +29,17 @@ pub struct PeerRegistry {
     places: usize,
 }
 
-/// What became different between two configurations, to be finished or taken back.
+/// What became different between two configurations, to be finished or taken back. Until then nothing has been sent to
+/// any peer, and those that were there before are as they were to the handshake thread and the workers.
 #[derive(Default)]
 #[must_use]
 pub struct Transition {
     /// Peers that go: out of the registry, but with their sessions until [`Transition::finish`].
     removed: Vec<KnownPeer>,
-    added: Vec<[u8; 32]>,
-    /// As they were before.
-    changed: Vec<config::Peer>,
+    /// New ones, that nobody calls before [`Transition::finish`].
+    added: Vec<KnownPeer>,
+    /// As they were before, and as they are to be.
+    changed: Vec<(KnownPeer, config::Peer)>,
     names: Vec<NameToResolve>,
 }
 
@@ -62,8 +64,9 @@ impl PeerRegistry {
         self.peers.values()
     }
 
-    /// Takes on what is new in `wanted`, changes what is different, and forgets what is gone; the sessions of the
-    /// latter are wiped by [`Transition::finish`], to be called once the workers have the new snapshot.
+    /// Takes on what is new in `wanted`, notes what is different, and forgets what is gone. Everything that somebody
+    /// else would notice is done by [`Transition::finish`], to be called once the workers have the new snapshot: a
+    /// peer that roamed stays where it is as long as the configuration may still be refused.
     ///
     /// # Errors
     /// Why a peer cannot be taken on. Then everything is as it was before.
@@ -93,18 +96,18 @@ impl PeerRegistry {
             match self.peers.get_mut(&key) {
                 Some(known) if known.config == *peer => {}
                 Some(known) => {
-                    update(known, peer, client)?;
                     // A peer that moved keeps its place, unless the configuration says something new.
                     if known.config.endpoint != peer.endpoint {
                         transition.names.extend(name(known.handle, peer));
                     }
-                    transition.changed.push(std::mem::replace(&mut known.config, peer.clone()));
+                    transition.changed.push((known.clone(), peer.clone()));
+                    known.config = peer.clone();
                 }
                 None => {
-                    let handle = add(peer, client)?;
-                    transition.added.push(key);
-                    transition.names.extend(name(handle, peer));
-                    self.peers.insert(key, KnownPeer { handle, config: peer.clone() });
+                    let known = KnownPeer { handle: add(peer, client)?, config: peer.clone() };
+                    transition.names.extend(known.name_to_resolve());
+                    transition.added.push(known.clone());
+                    self.peers.insert(key, known);
                 }
             }
         }
@@ -152,11 +155,20 @@ impl PeerRegistry {
 }
 
 impl Transition {
-    /// Wipes the sessions of the peers that are gone. How many there were.
+    /// Tells what changed about peers, begins to call the new ones, and wipes the sessions of those that are gone.
+    /// How many of these there were.
     ///
     /// # Errors
     /// The handshake thread has ended, which ends the gateway.
     pub fn finish(self, client: &HandshakeClient) -> Result<usize, Ended> {
+        for (former, wanted) in &self.changed {
+            update(former, wanted, client)?;
+        }
+        for known in &self.added {
+            if let Some(interval) = keepalive(&known.config) {
+                client.set_keepalive(known.handle, Some(interval))?;
+            }
+        }
         for known in &self.removed {
             client.remove(known.handle)?;
             info!(peer = known.config.name.as_str(), "removed");
@@ -164,7 +176,7 @@ impl Transition {
         Ok(self.removed.len())
     }
 
-    /// Makes `registry`, and the handshake thread, what they were before.
+    /// Makes `registry` what it was before, and has the handshake thread forget the new peers.
     ///
     /// # Errors
     /// The handshake thread has ended, which ends the gateway.
@@ -173,19 +185,15 @@ impl Transition {
         registry: &mut PeerRegistry,
         client: &HandshakeClient,
     ) -> Result<(), Ended> {
-        for key in &self.added {
-            if let Some(known) = registry.peers.remove(key) {
-                client.remove(known.handle)?;
-            }
+        for known in &self.added {
+            registry.peers.remove(known.config.public_key.bytes());
         }
-        for former in self.changed {
-            if let Some(known) = registry.peers.get_mut(former.public_key.bytes()) {
-                update(known, &former, client)?;
-                known.config = former;
-            }
-        }
+        let former = self.changed.into_iter().map(|(former, _)| former);
         let key = |known: KnownPeer| (*known.config.public_key.bytes(), known);
-        registry.peers.extend(self.removed.into_iter().map(key));
+        registry.peers.extend(former.chain(self.removed).map(key));
+        for known in self.added {
+            client.remove(known.handle)?;
+        }
         Ok(())
     }
 
@@ -195,11 +203,12 @@ impl Transition {
     }
 }
 
+/// Takes a peer on, without the keepalive that would have it called at once.
 fn add(peer: &config::Peer, client: &HandshakeClient) -> Result<PeerHandle> {
     let new = NewPeer {
         public: PublicKey::from_bytes(*peer.public_key.bytes()),
         preshared: preshared(peer),
-        settings: PeerSettings { endpoint: address(peer), keepalive: keepalive(peer) },
+        settings: PeerSettings { endpoint: address(peer), keepalive: None },
     };
     let added = client.add(new)?;
     added.with_context(|| format!("wireguard.peer {:?}", peer.name.as_str()))

@@ -95,6 +95,28 @@ fn a_transition_taken_back_leaves_no_trace() {
 }
 
 #[test]
+fn nothing_is_told_of_peers_before_the_transition_is_finished() {
+    let mut running = running();
+    let called =
+        |address: &str| format!("endpoint = \"{address}:4000\"\npersistent_keepalive = \"25s\"");
+    let mut registry = registry(&peer(1, &called("192.0.2.9")), &running);
+    told(&mut running);
+    let new = peer(1, &called("192.0.2.10")) + &peer(2, &called("192.0.2.11"));
+    let refused = registry.change(&wanted(&new), &running.client).unwrap();
+    assert!(told(&mut running).is_empty(), "a peer is moved or called while it may be refused");
+    refused.revert(&mut registry, &running.client).unwrap();
+    assert!(told(&mut running).is_empty(), "a peer that roamed is moved back to its first place");
+    let applied = registry.change(&wanted(&new), &running.client).unwrap();
+    applied.finish(&running.client).unwrap();
+    let told = told(&mut running);
+    let moved = |command: &PeerCommand| matches!(command, PeerCommand::SetEndpoint(..));
+    let adopted = |command: &PeerCommand| {
+        matches!(command, PeerCommand::Adopt { keepalive: Some(_), endpoint: Some(_), .. })
+    };
+    assert!(told.iter().any(moved) && told.iter().any(adopted), "{told:?}");
+}
+
+#[test]
 fn a_name_is_resolved_for_a_new_peer_or_a_new_name_and_not_for_a_peer_that_stays() {
     let running = running();
     let mut registry = PeerRegistry::new(8);
