@@ -50,6 +50,17 @@ pub struct DeviceView {
     pub link: LinkStatistics,
 }
 
+/// The tunnel's device, as readers see it.
+#[derive(Clone, Debug, Default)]
+pub struct TunnelView {
+    /// The kernel's index; zero without a tunnel.
+    pub ifindex: u32,
+    /// Whether the link is up.
+    pub link_up: bool,
+    /// The kernel's own counters.
+    pub link: LinkStatistics,
+}
+
 /// A route with its next hops.
 pub type RouteView = (ipnet::IpNet, Vec<WeightedHop>);
 
@@ -66,8 +77,8 @@ pub struct View {
     pub exits: Vec<(&'static str, u64)>,
     /// The peers.
     pub peers: Arc<[KnownPeer]>,
-    /// The kernel's index of the tunnel's device; zero without a tunnel.
-    pub tunnel_ifindex: u32,
+    /// The tunnel's device.
+    pub tunnel: TunnelView,
     /// The tunnel's public key.
     pub public_key: Option<wireguard::PublicKey>,
     /// The last reload.

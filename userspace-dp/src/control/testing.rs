@@ -17,7 +17,9 @@ use super::netlink::testing::{hop, link, route};
 use super::netlink::{
     Address, Link, Placement, Route, RouteKind, TABLE_LOCAL, TABLE_MAIN, Tables, Update,
 };
-use super::observer::{DeviceView, Observer, ObserverParts, RouteView, View, WatchedWorker};
+use super::observer::{
+    DeviceView, Observer, ObserverParts, RouteView, TunnelView, View, WatchedWorker,
+};
 use super::peers::KnownPeer;
 use super::snapshots::{Fixed, SnapshotMaker};
 use crate::api::LinkStatistics;
@@ -133,7 +135,7 @@ fn view(loaded: config::Loaded) -> View {
         devices: vec![device(0, "eth0"), device(1, "eth1")],
         exits: vec![("arp", 3), ("redirect", 0)],
         peers: known.collect(),
-        tunnel_ifindex: 9,
+        tunnel: TunnelView { ifindex: 9, ..TunnelView::default() },
         public_key: None,
         reload: None,
         problems: Vec::new(),

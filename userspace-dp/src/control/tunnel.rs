@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use io::Tun;
 use ipnet::IpNet;
 
-use super::netlink::{DeviceRoute, Kernel, Mirror, Tables};
+use super::netlink::{DeviceRoute, Kernel, Mirror, ROUTE_PROTOCOL, TABLE_MAIN, Tables};
 use super::tunnel_mtu::{self, Carries};
 
 /// The set-up device.
@@ -18,11 +18,12 @@ pub struct TunnelDevice {
     pub name: String,
     /// Its MTU: the largest inner packet.
     pub mtu: u16,
-    routes: BTreeSet<IpNet>,
+    /// Its addresses.
+    pub addresses: Vec<IpNet>,
 }
 
-/// Who makes and removes routes: the kernel.
-pub trait RouteOrders {
+/// Who gives the device its addresses and routes: the kernel.
+pub trait Orders {
     /// Makes a route.
     ///
     /// # Errors
@@ -33,15 +34,24 @@ pub trait RouteOrders {
     /// # Errors
     /// The kernel's answer.
     fn remove(&mut self, route: &DeviceRoute) -> Result<()>;
+    /// Gives an interface an address.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    fn put_address(&mut self, interface: u32, address: IpNet) -> Result<()>;
 }
 
-impl RouteOrders for Kernel {
+impl Orders for Kernel {
     fn put(&mut self, route: &DeviceRoute) -> Result<()> {
         Ok(self.put_route(route)?)
     }
 
     fn remove(&mut self, route: &DeviceRoute) -> Result<()> {
         Ok(self.remove_route(route)?)
+    }
+
+    fn put_address(&mut self, interface: u32, address: IpNet) -> Result<()> {
+        Ok(Kernel::put_address(self, interface, address)?)
     }
 }
 
@@ -72,45 +82,66 @@ pub fn create(
             .put_address(ifindex, address.net())
             .with_context(|| format!("wireguard.addresses: {address}"))?;
     }
-    Ok((tun, TunnelDevice::without_routes(ifindex, name, mtu)))
+    let addresses = config.addresses.iter().map(|address| address.net()).collect();
+    Ok((tun, TunnelDevice { ifindex, name: name.to_owned(), mtu, addresses }))
 }
 
 impl TunnelDevice {
-    /// A device that nothing leads to so far.
-    pub fn without_routes(ifindex: u32, name: &str, mtu: u16) -> Self {
-        Self { ifindex, name: name.to_owned(), mtu, routes: BTreeSet::new() }
-    }
-
-    /// Makes the allowed IPs of all peers routes to the device, by difference to what was. An order that is refused
-    /// holds no other up, and is given again at the next call.
+    /// Gives the device the addresses and routes that it lacks, and takes away routes of the gateway's that are not
+    /// wanted, by difference to what the kernel has: it drops routes and IPv6 addresses of a device that goes down,
+    /// and does not bring them back. An order that is refused holds no other up, and is given again at the next call.
     ///
     /// # Errors
-    /// The first refusal, and how many there were.
-    pub fn set_routes(
-        &mut self,
+    /// The device is down, or the first refusal and how many there were.
+    pub fn restore(
+        &self,
         wanted: &BTreeSet<IpNet>,
-        orders: &mut impl RouteOrders,
+        tables: &Tables,
+        orders: &mut impl Orders,
     ) -> Result<()> {
+        let name = &self.name;
+        let up = tables.link(self.ifindex).is_some_and(|link| link.up);
+        ensure!(up, "the device is down: `ip link set {name} up` brings its routes back");
         let mut refused = Vec::new();
-        let added: Vec<IpNet> = wanted.difference(&self.routes).copied().collect();
-        for destination in added {
-            match orders.put(&self.route(destination)) {
-                Ok(()) => drop(self.routes.insert(destination)),
-                Err(error) => refused.push((destination, error)),
+        for &address in self.addresses.iter().filter(|address| !self.has_address(tables, address)) {
+            if let Err(error) = orders.put_address(self.ifindex, address) {
+                refused.push(error.context(format!("the address {address} of {name:?}")));
             }
         }
-        let removed: Vec<IpNet> = self.routes.difference(wanted).copied().collect();
-        for destination in removed {
-            match orders.remove(&self.route(destination)) {
-                Ok(()) => drop(self.routes.remove(&destination)),
-                Err(error) => refused.push((destination, error)),
+        let present = self.own_routes(tables);
+        let through = |to: &IpNet| format!("the route to {to} through {name:?}");
+        for &destination in wanted.difference(&present) {
+            if let Err(error) = orders.put(&self.route(destination)) {
+                refused.push(error.context(through(&destination)));
+            }
+        }
+        for &destination in present.difference(wanted) {
+            if let Err(error) = orders.remove(&self.route(destination)) {
+                refused.push(error.context(through(&destination)));
             }
         }
         let others = refused.len().saturating_sub(1);
-        let Some((destination, error)) = refused.into_iter().next() else { return Ok(()) };
-        let more = if others > 0 { format!(" (and {others} more)") } else { String::new() };
-        Err(error)
-            .with_context(|| format!("the route to {destination} through {:?}{more}", self.name))
+        match refused.into_iter().next() {
+            None => Ok(()),
+            Some(error) if others == 0 => Err(error),
+            Some(error) => Err(error.context(format!("{others} more orders are refused"))),
+        }
+    }
+
+    fn has_address(&self, tables: &Tables, address: &IpNet) -> bool {
+        tables.addresses().any(|own| {
+            (own.interface, own.address, own.prefix_length)
+                == (self.ifindex, address.addr(), address.prefix_len())
+        })
+    }
+
+    /// Where routes that the gateway made lead through the device.
+    fn own_routes(&self, tables: &Tables) -> BTreeSet<IpNet> {
+        let own = tables.routes().filter(|route| {
+            (route.table, route.protocol) == (TABLE_MAIN, ROUTE_PROTOCOL)
+                && route.hops.iter().any(|hop| hop.interface == self.ifindex)
+        });
+        own.map(|route| route.destination).collect()
     }
 
     fn route(&self, destination: IpNet) -> DeviceRoute {
@@ -119,66 +150,4 @@ impl TunnelDevice {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A kernel's table that refuses what it is told to refuse.
-    #[derive(Default)]
-    struct Table {
-        routes: BTreeSet<IpNet>,
-        refuses: BTreeSet<IpNet>,
-    }
-
-    impl Table {
-        fn order(&self, route: &DeviceRoute) -> Result<IpNet> {
-            anyhow::ensure!(!self.refuses.contains(&route.destination), "refused");
-            Ok(route.destination)
-        }
-    }
-
-    impl RouteOrders for Table {
-        fn put(&mut self, route: &DeviceRoute) -> Result<()> {
-            let new = self.order(route)?;
-            assert!(self.routes.insert(new), "{new} was there");
-            Ok(())
-        }
-        fn remove(&mut self, route: &DeviceRoute) -> Result<()> {
-            let old = self.order(route)?;
-            assert!(self.routes.remove(&old), "{old} was not there");
-            Ok(())
-        }
-    }
-
-    fn networks(numbers: &[u8]) -> BTreeSet<IpNet> {
-        numbers.iter().map(|number| format!("10.{number}.0.0/16").parse().unwrap()).collect()
-    }
-
-    #[test]
-    fn a_refused_route_holds_up_no_other_and_is_ordered_again() {
-        let mut device = TunnelDevice::without_routes(9, "ringwall0", 1420);
-        let mut table = Table { refuses: networks(&[1, 2]), ..Table::default() };
-        let error = device.set_routes(&networks(&[1, 2, 3]), &mut table).unwrap_err();
-        let said = format!("{error:#}");
-        assert!(said.contains("10.1.0.0/16") && said.contains("1 more"), "{said}");
-        assert_eq!(table.routes, networks(&[3]));
-        table.refuses = networks(&[2]);
-        assert!(device.set_routes(&networks(&[1, 2, 3]), &mut table).is_err());
-        assert_eq!(table.routes, networks(&[1, 3]));
-        table.refuses.clear();
-        device.set_routes(&networks(&[1, 2, 3]), &mut table).unwrap();
-        assert_eq!(table.routes, networks(&[1, 2, 3]));
-    }
-
-    #[test]
-    fn what_cannot_be_added_does_not_keep_what_must_go() {
-        let mut device = TunnelDevice::without_routes(9, "ringwall0", 1420);
-        let mut table = Table::default();
-        device.set_routes(&networks(&[1, 2]), &mut table).unwrap();
-        table.refuses = networks(&[2, 3]);
-        assert!(device.set_routes(&networks(&[3]), &mut table).is_err());
-        assert_eq!(table.routes, networks(&[2]), "2 could not be removed, 1 could");
-        table.refuses.clear();
-        device.set_routes(&networks(&[3]), &mut table).unwrap();
-        assert_eq!(table.routes, networks(&[3]));
-    }
-}
+mod tests;

@@ -136,3 +136,82 @@ fn the_gateway_is_a_hop_in_both_directions_of_a_traced_path() -> Result<()> {
         Ok(())
     })
 }
+
+#[test]
+fn a_tunnel_device_that_went_down_gets_everything_back_when_it_is_up() -> Result<()> {
+    if !lab::available() {
+        return Ok(());
+    }
+    Tunnel::with(&ringwall(), |tunnel| {
+        let (server, gateway) = (tunnel.server_side(), tunnel.lab.namespace("gateway"));
+        let device = tunnel.settings.tunnel_interface.clone();
+        ensure!(
+            ping(&tunnel.client_side(), SERVER_V4, 3, "")?.complete(),
+            "the tunnel does not work"
+        );
+        let has = || -> Result<[String; 3]> {
+            let show = |what: &str| gateway.run(&format!("ip {what} dev {device}"));
+            // The kernel's own link-local address and its routes come and go as they like.
+            let global = "address show scope global";
+            Ok([show("-4 route show proto 82")?, show("-6 route show proto 82")?, show(global)?])
+        };
+        let before = has()?;
+        let shown = |tunnel: &mut Tunnel| -> Result<serde_json::Value> {
+            let all = tunnel.ringwall()?.json("show interfaces", "interfaces")?;
+            let rows = all["interfaces"].as_array().context("no rows")?.clone();
+            rows.into_iter().find(|row| row["mode"] == "tun").context("no tunnel")
+        };
+        ping(&server, Tunnel::client_addresses(0)[0], 1, "")?;
+        gateway.run(&format!("ping -c 2 -W 1 {}", Tunnel::client_addresses(0)[0]))?;
+        wait_until("its packets are counted", LIMIT, || {
+            shown(tunnel).is_ok_and(|row| row["link"]["tx_packets"].as_u64() > Some(0))
+        })?;
+        gateway.run(&format!("ip link set {device} down"))?;
+        wait_until("the status says so", LIMIT, || {
+            let down = shown(tunnel).is_ok_and(|row| row["link_up"] == false);
+            let status = tunnel.ringwall().and_then(|gateway| gateway.verb("status"));
+            down && status.is_ok_and(|text| text.contains("the device is down"))
+        })?;
+        gateway.run(&format!("ip link set {device} up"))?;
+        wait_until("addresses and routes are back", LIMIT, || {
+            has().is_ok_and(|now| now[..2] == before[..2] && now[2].contains("inet6 fd00:8::1/64"))
+        })?;
+        for target in Tunnel::client_addresses(0) {
+            ensure!(ping(&server, target, 3, "")?.complete(), "{target} is not reached again");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_peer_for_every_address_takes_neither_the_default_route_nor_the_way_to_itself() -> Result<()> {
+    if !lab::available() {
+        return Ok(());
+    }
+    Tunnel::with(&ringwall(), |tunnel| {
+        let (client, gateway) = (tunnel.client_side(), tunnel.lab.namespace("gateway"));
+        let mut settings = tunnel.settings.clone();
+        let peer = settings.peers.first_mut().context("no peer")?;
+        peer.endpoint = Some("192.0.2.2:51000".parse()?);
+        peer.allowed_ips.extend(["0.0.0.0/0", "::/0", "192.0.2.0/25"].map(str::to_owned));
+        ensure!(tunnel.ringwall()?.reload(&settings)?, "the reload was refused");
+        let device = tunnel.settings.tunnel_interface.clone();
+        let routes = gateway.run(&format!("ip route show dev {device}"))?
+            + &gateway.run(&format!("ip -6 route show dev {device}"))?;
+        ensure!(!routes.contains("default") && !routes.contains("192.0.2.0"), "{routes}");
+        let says = |tunnel: &mut Tunnel| {
+            tunnel
+                .ringwall()
+                .and_then(|gateway| gateway.verb("status"))
+                .is_ok_and(|text| text.contains("192.0.2.0/25") && !text.contains("0.0.0.0/0"))
+        };
+        wait_until("the status names the network", LIMIT, || says(tunnel))?;
+        ensure!(ping(&client, SERVER_V4, 3, "")?.complete(), "the tunnel does not work");
+        // Beside a more specific route to the endpoint it does no harm, and is no problem any more.
+        gateway.run("ip route add 192.0.2.2/32 dev wan0")?;
+        gateway.run(&format!("ip route add 192.0.2.0/25 dev {device}"))?;
+        wait_until("the problem is over", Duration::from_secs(20), || !says(tunnel))?;
+        ensure!(ping(&client, SERVER_V4, 3, "")?.complete(), "the tunnel does not work any more");
+        Ok(())
+    })
+}

@@ -40,6 +40,10 @@ impl Gateway {
                 }
                 self.publish();
             }
+            if changes.intersects(Changes::LINKS | Changes::ADDRESSES) {
+                // The tunnel's device may have gone down, or come up bare. What is refused is shown as a problem.
+                let _ = self.route_peers();
+            }
         }
         Ok(())
     }

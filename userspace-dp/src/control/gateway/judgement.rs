@@ -59,7 +59,7 @@ impl Gateway {
             return;
         }
         self.looked_at = now;
-        // An operator may have added a route that is not made automatically.
+        // Somebody may have removed a route, or added one that is not made automatically.
         let _ = self.route_peers();
         let refused = self.keeper.refused();
         let turned_away = problems::of_neighbours(self.refused_before, refused);

@@ -1,4 +1,7 @@
-//! The kernel's routes to the tunnel, as the peers' networks ask for them.
+//! The addresses of the tunnel's device and the kernel's routes to it, as the peers' networks ask for them.
+//!
+//! They are held against what the kernel reports, so that a device that went down and up again, or lost something by
+//! another hand, gets back what it had.
 
 use std::sync::Arc;
 
@@ -12,8 +15,8 @@ use super::super::running::Running;
 use super::Gateway;
 
 impl Gateway {
-    /// Makes the peers' networks routes to the tunnel, where the configuration says so. What the kernel refuses is a
-    /// problem until a later call succeeds.
+    /// Gives the tunnel's device its addresses, and routes to the peers' networks where the configuration says so. What
+    /// the kernel refuses is a problem until a later call succeeds.
     ///
     /// # Errors
     /// What the kernel refused.
@@ -41,7 +44,7 @@ impl Gateway {
         let problem =
             of_withheld(&withheld, |network| is_routed(mirror.tables(), network, tunnel.ifindex));
         self.problems.note(Matter::WithheldRoutes, problem);
-        tunnel.set_routes(&made, kernel).context("routes to the tunnel")
+        tunnel.restore(&made, mirror.tables(), kernel).context("the tunnel")
     }
 }
 

@@ -87,11 +87,11 @@ fn a_renewed_view_is_seen_whole_and_an_old_one_stays_as_it_was() {
     let before = scene.observer.view();
     scene.observer.renew(|view| {
         view.problems.push("a problem".into());
-        view.tunnel_ifindex = 77;
+        view.tunnel.ifindex = 77;
     });
     let after = scene.observer.view();
-    assert_eq!((before.problems.len(), before.tunnel_ifindex), (0, 9));
-    assert_eq!((after.problems.len(), after.tunnel_ifindex), (1, 77));
+    assert_eq!((before.problems.len(), before.tunnel.ifindex), (0, 9));
+    assert_eq!((after.problems.len(), after.tunnel.ifindex), (1, 77));
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! `status` and `show interfaces`.
 
 use super::taken_at;
-use crate::api::{
-    Body, Health, Interface, Interfaces, LinkStatistics, Reply, Status, SteeringExit,
-};
+use crate::api::{Body, Health, Interface, Interfaces, Reply, Status, SteeringExit};
 use crate::control::observer::{DeviceView, Observer, View, unix_at};
 
 /// The one-screen summary.
@@ -104,7 +102,7 @@ fn tunnel(view: &View) -> Option<Interface> {
     let interface = view.snapshot.interface(view.snapshot.tunnel.interface)?;
     Some(Interface {
         name: interface.name.clone(),
-        ifindex: view.tunnel_ifindex,
+        ifindex: view.tunnel.ifindex,
         zone: wireguard.zone.as_str().into(),
         mode: "tun".into(),
         zero_copy: false,
@@ -113,7 +111,7 @@ fn tunnel(view: &View) -> Option<Interface> {
         mtu: u32::from(interface.mtu),
         mac: None,
         program_id: None,
-        link_up: true,
-        link: LinkStatistics::default(),
+        link_up: view.tunnel.link_up,
+        link: view.tunnel.link,
     })
 }

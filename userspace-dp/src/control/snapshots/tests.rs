@@ -7,7 +7,8 @@ use crate::control::netlink::{
 use crate::control::testing::{found, load, tables};
 
 fn maker() -> SnapshotMaker {
-    let tunnel = TunnelDevice::without_routes(9, "ringwall0", 1420);
+    let tunnel =
+        TunnelDevice { ifindex: 9, name: "ringwall0".into(), mtu: 1420, addresses: Vec::new() };
     SnapshotMaker::new(&Fixed {
         found: &[found(0, "eth0"), found(1, "eth1")],
         tunnel: Some(&tunnel),

@@ -80,11 +80,12 @@ impl Machine {
     /// Makes the peers' networks routes to the tunnel, where the configuration says so. Names among the endpoints
     /// are not resolved so far.
     pub(super) fn route_to_tunnel(&mut self, config: &config::Config) -> Result<()> {
-        let (Some(tunnel), Some(wireguard)) = (&mut self.tunnel, &config.wireguard) else {
+        let (Some(tunnel), Some(wireguard)) = (&self.tunnel, &config.wireguard) else {
             return Ok(());
         };
+        self.mirror.process().context("cannot read the kernel's tables")?;
         let (made, _) = wireguard.automatic_routes(&config::Endpoints::configured(wireguard));
-        tunnel.set_routes(&made, &mut self.kernel)
+        tunnel.restore(&made, self.mirror.tables(), &mut self.kernel)
     }
 }
 
