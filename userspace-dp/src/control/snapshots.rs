@@ -1,6 +1,6 @@
 //! Compiles what workers are told, and publishes it when something changed.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -180,7 +180,8 @@ impl SnapshotMaker {
         for found in &self.found {
             let configured = config.interface.iter().find(|i| i.name.as_str() == found.name);
             let configured = configured.with_context(|| format!("interface {:?}", found.name))?;
-            let (address4, address6) = routing::reply_addresses(tables, found.ifindex);
+            let (address4, address6) =
+                routing::reply_addresses(tables, found.ifindex, self.tunnel_ifindex);
             let link = tables.link(found.ifindex);
             let mac = link.and_then(|link| link.mac).unwrap_or(found.mac);
             // A link that shrinks is followed; frames were made for no more than it had at the start.
@@ -216,15 +217,15 @@ impl SnapshotMaker {
                 address6: None,
             });
         };
-        let (address4, address6): (Option<Ipv4Addr>, Option<Ipv6Addr>) =
-            routing::reply_addresses(tables, self.tunnel_ifindex);
+        let (address4, address6) =
+            routing::reply_addresses(tables, self.tunnel_ifindex, self.tunnel_ifindex);
         Ok(Interface {
             name: wireguard.interface.as_str().to_owned(),
             kind: InterfaceKind::Tunnel,
             zone: zone(&wireguard.zone)?,
             mtu: self.tunnel_mtu,
             address4,
-            address6: address6.filter(|address| !address.is_unicast_link_local()),
+            address6,
         })
     }
 

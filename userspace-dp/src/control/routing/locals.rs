@@ -54,23 +54,32 @@ pub fn locals(tables: &Tables) -> Locals {
     locals
 }
 
-/// The addresses that replies of the gateway carry on an interface: the first global one of each family, else the
-/// first of the link.
-pub fn reply_addresses(tables: &Tables, interface: u32) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
+/// The addresses that replies of the gateway carry on an interface: the first of each family, else one of another
+/// interface, as the kernel does; of the tunnel's device only when there is no other. An IPv6 address of the link is
+/// none: it says nothing to anybody beyond.
+pub fn reply_addresses(
+    tables: &Tables,
+    interface: u32,
+    tunnel: u32,
+) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
     let (mut v4, mut v6) = (None, None);
     let mut ranks = (u8::MAX, u8::MAX);
-    let own = tables.addresses().filter(|own| own.interface == interface && !own.tentative);
-    for own in own {
-        let rank = u8::from(own.secondary);
+    for own in tables.addresses().filter(|own| !own.tentative) {
+        let place = match own.interface {
+            here if here == interface => 0,
+            here if here == tunnel => 4,
+            _ => 2,
+        };
+        let rank = place + u8::from(own.secondary);
         match own.address {
+            // A single link without a server for addresses may well have no others (RFC 3927).
+            IpAddr::V4(address) if place > 0 && address.is_link_local() => {}
+            address if address.is_loopback() => {}
             IpAddr::V4(address) if rank < ranks.0 => (v4, ranks.0) = (Some(address), rank),
-            IpAddr::V6(address) => {
-                let rank = rank + if address.is_unicast_link_local() { 2 } else { 0 };
-                if rank < ranks.1 {
-                    (v6, ranks.1) = (Some(address), rank);
-                }
+            IpAddr::V6(address) if rank < ranks.1 && !address.is_unicast_link_local() => {
+                (v6, ranks.1) = (Some(address), rank);
             }
-            IpAddr::V4(_) => {}
+            IpAddr::V4(_) | IpAddr::V6(_) => {}
         }
     }
     (v4, v6)

@@ -290,7 +290,7 @@ fn local_addresses_are_those_the_kernel_answers_to_without_loopback() {
 }
 
 #[test]
-fn replies_carry_the_first_global_address_of_the_interface() {
+fn replies_carry_the_first_global_address_of_the_interface_else_one_of_another() {
     let mut tables = Tables::new();
     for own in [
         Address { secondary: true, ..address(1, "10.0.0.1") },
@@ -299,13 +299,31 @@ fn replies_carry_the_first_global_address_of_the_interface() {
         Address { tentative: true, ..address(1, "2001:db8::1") },
         address(1, "2001:db8::2"),
         address(2, "fe80::2"),
+        address(3, "169.254.3.3"),
+        address(4, "127.0.0.1"),
+        address(4, "::1"),
     ] {
         let _ = tables.apply(Update::Address(own));
     }
     let v6 = |text: &str| Some(text.parse::<Ipv6Addr>().expect("an address"));
-    assert_eq!(reply_addresses(&tables, 1), (Some(Ipv4Addr::new(10, 0, 0, 9)), v6("2001:db8::2")));
-    assert_eq!(reply_addresses(&tables, 2), (None, v6("fe80::2")));
-    assert_eq!(reply_addresses(&tables, 3), (None, None));
+    let first = (Some(Ipv4Addr::new(10, 0, 0, 9)), v6("2001:db8::2"));
+    assert_eq!(reply_addresses(&tables, 1, 9), first);
+    // An address of the link says nothing to who is told: the kernel takes another interface's.
+    assert_eq!(reply_addresses(&tables, 2, 9), first);
+    let own_v4 = Some(Ipv4Addr::new(169, 254, 3, 3));
+    assert_eq!(reply_addresses(&tables, 3, 9), (own_v4, first.1));
+}
+
+#[test]
+fn the_tunnels_address_is_the_last_that_another_interface_replies_with() {
+    let mut tables = Tables::new();
+    let _ = tables.apply(Update::Address(address(1, "fd00:8::1")));
+    let _ = tables.apply(Update::Address(address(2, "fe80::2")));
+    let v6 = |text: &str| Some(text.parse::<Ipv6Addr>().expect("an address"));
+    assert_eq!(reply_addresses(&tables, 2, 1), (None, v6("fd00:8::1")));
+    let _ = tables.apply(Update::Address(address(3, "2001:db8::3")));
+    assert_eq!(reply_addresses(&tables, 2, 1), (None, v6("2001:db8::3")));
+    assert_eq!(reply_addresses(&tables, 1, 1), (None, v6("fd00:8::1")));
 }
 
 #[test]

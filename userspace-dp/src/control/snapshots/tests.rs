@@ -41,7 +41,8 @@ fn devices_and_the_tunnel_are_numbered_in_order_with_zone_and_addresses() {
         [
             ("eth0", zone("wan"), 1500, Some("192.0.2.1".to_owned())),
             ("eth1", zone("lan"), 1500, Some("198.51.100.1".to_owned())),
-            ("ringwall0", zone("vpn"), 1420, None),
+            // It has no address of its own.
+            ("ringwall0", zone("vpn"), 1420, Some("192.0.2.1".to_owned())),
         ]
     );
     assert_eq!(snapshot.interface(snapshot.tunnel.interface).unwrap().kind, InterfaceKind::Tunnel);
