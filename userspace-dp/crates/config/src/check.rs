@@ -7,6 +7,7 @@ mod interfaces;
 mod keys;
 mod limits;
 mod policy;
+mod rule_order;
 mod wireguard;
 
 use crate::findings::Findings;

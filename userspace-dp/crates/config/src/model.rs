@@ -74,8 +74,8 @@ pub struct Config {
     #[schemars(extend("x-reload" = true))]
     pub set: BTreeMap<Name, Set>,
 
-    /// A policy rule; repeat the section for each one. Rules are tried in the order of the file, the first
-    /// that matches decides, and what no rule matches is denied.
+    /// A policy rule; repeat the section for each one. Rules with `peer` are tried first, then those without,
+    /// each group in the order of the file. The first that matches decides, and what no rule matches is denied.
     #[serde(default)]
     #[schemars(extend("x-reload" = true))]
     pub policy: Vec<Policy>,

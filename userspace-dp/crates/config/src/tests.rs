@@ -4,6 +4,7 @@ mod drop_ins;
 mod files;
 mod noise;
 mod problems;
+mod rule_order;
 
 use crate::{Config, Diagnostic, Loaded, Rejected, Severity};
 use std::fs;

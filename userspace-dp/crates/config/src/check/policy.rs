@@ -1,5 +1,6 @@
 //! Checks of `[[policy]]`, and warnings about zones and rules that do nothing.
 
+use super::rule_order::{Overtaken, Shadows, Steps};
 use super::{Names, unique};
 use crate::findings::Findings;
 use crate::key::Key;
@@ -69,18 +70,14 @@ fn check_protocol(key: &Key, rule: &Policy, findings: &mut Findings<'_>) {
     }
 }
 
-/// What works but does nothing. Only asked of a configuration without errors.
+/// What works but does nothing, or not what it seems to. Only asked of a configuration without errors.
 pub(super) fn warn(config: &Config, findings: &mut Findings<'_>) {
     warn_of_empty_zones(config, findings);
+    warn_of_hidden_rules(config, findings);
+    warn_of_overtaken_denials(config, findings);
     let tunnels = config.wireguard.as_ref().map(|wireguard| &wireguard.zone);
     for (index, rule) in config.policy.iter().enumerate() {
         let key = Key::top("policy").item(index);
-        let shadow = config.policy.iter().take(index).position(|earlier| hides(earlier, rule));
-        if let Some(earlier) = shadow {
-            let message =
-                format!("never reached: policy[{earlier}] matches the same packets first");
-            findings.warning(&key.field("name"), message, "a rule of its own, or none");
-        }
         let from_tunnel = rule.from.as_str() == ANY_ZONE || Some(&rule.from) == tunnels;
         warn_of_rules_for_the_kernel(&key, rule, tunnels, findings);
         if !rule.peer.is_empty() && !from_tunnel {
@@ -119,6 +116,48 @@ fn warn_of_rules_for_the_kernel(
     findings.warning(&key.field("to"), message, allowed);
 }
 
+fn warn_of_hidden_rules(config: &Config, findings: &mut Findings<'_>) {
+    let (mut shadows, mut steps) = (Shadows::new(&config.policy), Steps::new());
+    for index in 0..config.policy.len() {
+        let shadow = shadows.of(index, &mut steps);
+        let key = Key::top("policy").item(index).field("name");
+        if steps.are_spent() {
+            let message = "from here on it is not looked for rules that are never reached: the \
+                           rules are too many and too much alike";
+            return findings.warning(&key, message, "");
+        }
+        if let Some(earlier) = shadow {
+            let message =
+                format!("never reached: policy[{earlier}] matches the same packets first");
+            findings.warning(&key, message, "a rule of its own, or none");
+        }
+    }
+}
+
+fn warn_of_overtaken_denials(config: &Config, findings: &mut Findings<'_>) {
+    let (mut overtaken, mut steps) = (Overtaken::new(config), Steps::new());
+    for index in 0..config.policy.len() {
+        let denial = overtaken.by(index, &mut steps);
+        let key = Key::top("policy").item(index).field("peer");
+        if steps.are_spent() {
+            let message = "from here on it is not looked for denials that rules with `peer` are \
+                           tried before: the rules are too many";
+            return findings.warning(&key, message, "");
+        }
+        if let Some(denial) = denial {
+            let message = format!(
+                "tried before policy[{denial}], which denies some of these packets: rules with \
+                 `peer` come first"
+            );
+            let allowed = format!(
+                "this rule above policy[{denial}] if it is to allow them, or \
+                 `peer` in policy[{denial}] too if not"
+            );
+            findings.warning(&key, message, allowed);
+        }
+    }
+}
+
 fn warn_of_empty_zones(config: &Config, findings: &mut Findings<'_>) {
     for (index, zone) in config.zone.iter().enumerate() {
         let has_interface = config.interface.iter().any(|one| one.zone == zone.name);
@@ -129,23 +168,4 @@ fn warn_of_empty_zones(config: &Config, findings: &mut Findings<'_>) {
             findings.warning(&key, message, "the zone of an interface or of the tunnels");
         }
     }
-}
-
-/// Whether `earlier` matches every packet that `later` matches, seen without comparing networks: each of its
-/// conditions is absent or the same.
-fn hides(earlier: &Policy, later: &Policy) -> bool {
-    let zone = |earlier: &Name, later: &Name| earlier.as_str() == ANY_ZONE || earlier == later;
-    fn list<T: PartialEq>(earlier: &[T], later: &[T]) -> bool {
-        earlier.is_empty() || (!later.is_empty() && later.iter().all(|item| earlier.contains(item)))
-    }
-    let protocol = earlier.protocol.number();
-    zone(&earlier.from, &later.from)
-        && zone(&earlier.to, &later.to)
-        && (protocol.is_none() || protocol == later.protocol.number())
-        && list(&earlier.source, &later.source)
-        && list(&earlier.destination, &later.destination)
-        && list(&earlier.destination_port, &later.destination_port)
-        && list(&earlier.source_port, &later.source_port)
-        && list(&earlier.icmp_type, &later.icmp_type)
-        && list(&earlier.peer, &later.peer)
 }

@@ -75,9 +75,10 @@ pub struct Policy {
     #[schemars(length(min = 1), extend("x-example" = [8], "x-unit" = "ICMP types", "x-failure" = "An empty list is refused: leave the key out to match every type."))]
     pub icmp_type: Vec<u8>,
 
-    /// Names of tunnel peers that the packet must come from.
+    /// Names of tunnel peers that the packet must come from. Such a rule is tried before every rule without `peer`,
+    /// also before one that denies and stands above it.
     #[serde(default, deserialize_with = "not_empty", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(min = 1), extend("x-example" = ["branch-1"], "x-failure" = "A name that no peer has is refused."))]
+    #[schemars(length(min = 1), extend("x-example" = ["branch-1"], "x-failure" = "A name that no peer has is refused. `check` warns of a rule that allows what a rule above it denies to all."))]
     pub peer: Vec<Name>,
 
     /// What happens to the packet: `allow` lets it pass, `deny` drops it silently, `reject` drops it and
