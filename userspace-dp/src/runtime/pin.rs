@@ -25,6 +25,9 @@ pub fn allowed_cpus() -> Result<Vec<CpuNumber>> {
 pub fn choose(workers: usize, configured: &[CpuNumber]) -> Result<Vec<CpuNumber>> {
     let allowed = allowed_cpus()?;
     if configured.is_empty() {
+        if let Some(problem) = crowding(workers, allowed.len()) {
+            tracing::warn!("{problem}");
+        }
         return Ok((0..workers).map(|w| allowed[allowed.len() - 1 - w % allowed.len()]).collect());
     }
     if configured.len() < workers {
@@ -37,6 +40,14 @@ pub fn choose(workers: usize, configured: &[CpuNumber]) -> Result<Vec<CpuNumber>
         );
     }
     Ok(configured[..workers].to_vec())
+}
+
+/// What is wrong with so many workers on so many processors. They work, each on its turn, so it is no reason to end: a
+/// laboratory on a small machine wants just that.
+fn crowding(workers: usize, processors: usize) -> Option<String> {
+    let why = "they take turns, and packets wait meanwhile";
+    (workers > processors)
+        .then(|| format!("gateway.workers: {workers} workers share {processors} processors; {why}"))
 }
 
 /// Pins the calling thread to `cpu` and makes sure that the kernel did it.
@@ -69,6 +80,17 @@ mod tests {
     fn a_processor_that_is_not_allowed_is_refused_by_name() {
         let error = choose(1, &[9_999]).unwrap_err().to_string();
         assert!(error.contains("9999"), "{error}");
+    }
+
+    #[test]
+    fn more_workers_than_processors_share_them_evenly_and_that_is_said() {
+        let allowed = allowed_cpus().unwrap();
+        let mut chosen = choose(2 * allowed.len(), &[]).unwrap();
+        chosen.sort_unstable();
+        let twice: Vec<CpuNumber> = allowed.iter().flat_map(|cpu| [*cpu, *cpu]).collect();
+        assert_eq!(chosen, twice);
+        assert_eq!(crowding(2, 2), None);
+        assert!(crowding(3, 2).is_some_and(|problem| problem.contains("3 workers share 2")));
     }
 
     #[test]

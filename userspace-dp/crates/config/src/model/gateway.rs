@@ -15,7 +15,7 @@ pub struct Gateway {
 
     /// Worker threads. Each is pinned to one CPU and serves one queue of every interface. `"auto"` takes one
     /// per queue of the interface with the most queues, and leaves one CPU to control.
-    #[schemars(extend("x-unit" = "threads", "x-failure" = "More than there are CPUs fails the start; more than queues leaves workers idle; fewer makes a worker serve several queues."))]
+    #[schemars(extend("x-unit" = "threads", "x-failure" = "More than there are CPUs share them and make packets wait, with a warning in the log; more than queues leaves workers idle; fewer makes a worker serve several queues."))]
     pub workers: Count,
 
     /// CPUs that workers are pinned to, the first for worker 0 and so on. Empty: the CPUs that the process may
