@@ -52,6 +52,50 @@ fn zones_are_numbered_in_the_order_of_the_file_after_the_gateway_itself() {
     assert_eq!(zone_id(&config, "any"), None);
 }
 
+/// Whether a configuration that differs from a good one by `text` passes its checks.
+fn passes(text: &str) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let text = crate::control::testing::config_text(folder.path(), text);
+    config::Config::parse(&text, folder.path()).is_ok()
+}
+
+#[test]
+fn what_passes_the_checks_compiles_and_what_would_not_compile_does_not_pass() {
+    let base = load("").config;
+    for count in [200, 253, 254, 255, 256, 300] {
+        let declared = base.zone.len();
+        let names: Vec<String> = (declared..count).map(|number| format!("z{number}")).collect();
+        let text: String =
+            names.iter().map(|name| format!("[[zone]]\nname = \"{name}\"\n")).collect();
+        let mut config = base.clone();
+        let zone = |name: &String| config::Zone { name: name.parse().unwrap() };
+        config.zone.extend(names.iter().map(zone));
+        assert_eq!(config.zone.len(), count);
+        assert_eq!(passes(&text), compile(&config, Vec::new()).is_ok(), "{count} zones");
+        assert_eq!(passes(&text), count <= 254, "{count} zones");
+    }
+    let numbers = [0, 1, 6, 17, 58, 132, 255].map(config::Protocol::Number);
+    let named = [config::Protocol::Any, config::Protocol::Tcp, config::Protocol::Icmpv6];
+    for protocol in named.into_iter().chain(numbers) {
+        for (condition, of) in
+            [("destination_port", "tcp"), ("source_port", "udp"), ("icmp_type", "icmp")]
+        {
+            let mut config = rule(&format!("protocol = \"{of}\"\n{condition} = [8]")).1;
+            config.policy[0].protocol = protocol;
+            let number = protocol.number().map(|number| number.to_string());
+            let written = number.unwrap_or_else(|| "\"any\"".to_owned());
+            let text = format!(
+                "[[policy]]\nname = \"x\"\nfrom = \"vpn\"\nto = \"lan\"\naction = \"allow\"\n\
+                 protocol = {written}\n{condition} = [8]\n"
+            );
+            let compiles = compile(&config, Vec::new()).is_ok();
+            // Ports of whatever protocol mean something to the policy. The file has to say which is meant.
+            let is_said = protocol != config::Protocol::Any;
+            assert_eq!(passes(&text), compiles && is_said, "{written}: {condition}");
+        }
+    }
+}
+
 #[test]
 fn from_and_to_name_one_zone_each_and_any_names_all() {
     let one = rule("");

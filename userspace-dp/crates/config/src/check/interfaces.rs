@@ -9,6 +9,13 @@ use crate::model::{ANY_ZONE, Config, Gateway, Interface, LOCAL_ZONE, Mode, ZeroC
 /// and at the end the padding and tag of a sealed packet (32).
 const FRAME_OVERHEAD: u64 = 256 + 22 + 32;
 
+/// The most frames of a worker: as many as 32 full fill rings. With the most workers there are, their number fits
+/// 32 bits.
+const MOST_FRAMES: u32 = 1 << 21;
+
+/// The most zones in the file; `local` comes beside them. More do not fit the policy's table of pairs of zones.
+const MOST_ZONES: usize = 254;
+
 /// The smallest MTU on which IPv6 works (RFC 8200, section 5).
 pub(super) const SMALLEST_MTU: u32 = 1280;
 
@@ -78,11 +85,18 @@ fn check_frames(config: &Config, findings: &mut Findings<'_>) {
         let allowed =
             format!("\"auto\" or at least {needed}, what one fill ring per interface holds");
         findings.error(&key, "fewer frames than the fill rings hold", allowed);
+    } else if frames > MOST_FRAMES {
+        let key = Key::top("gateway").field("frames_per_worker");
+        findings.error(&key, "out of range", format!("\"auto\" or at most {MOST_FRAMES}"));
     }
 }
 
 fn check_zones(config: &Config, findings: &mut Findings<'_>) {
     let list = Key::top("zone");
+    if config.zone.len() > MOST_ZONES {
+        let allowed = format!("at most {MOST_ZONES} zones");
+        findings.error(&list, format!("{} of them", config.zone.len()), allowed);
+    }
     let key = |index: usize| list.item(index).field("name");
     let named = config.zone.iter().enumerate();
     unique(named.map(|(index, zone)| (key(index), zone.name.as_str())), "a zone", findings);

@@ -7,8 +7,27 @@ use crate::key::Key;
 use crate::model::{Config, Peer, TunnelRoutes, Wireguard};
 use crate::routes::{Endpoints, Withheld};
 use crate::values::{Duration, Prefix, PublicKey};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// Loopback, multicast, broadcast, and IPv4 addresses in the clothes of IPv6: packets with them are never forwarded.
+const NOBODYS: [IpNet; 6] = [
+    v4([127, 0, 0, 0], 8),
+    v4([224, 0, 0, 0], 4),
+    v4([255, 255, 255, 255], 32),
+    v6(Ipv6Addr::LOCALHOST, 128),
+    v6(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8),
+    v6(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96),
+];
+
+const fn v4([a, b, c, d]: [u8; 4], length: u8) -> IpNet {
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), length))
+}
+
+const fn v6(address: Ipv6Addr, length: u8) -> IpNet {
+    IpNet::V6(Ipv6Net::new_assert(address, length))
+}
 
 pub(super) fn check(config: &Config, names: &Names, findings: &mut Findings<'_>) {
     let Some(wireguard) = &config.wireguard else { return };
@@ -17,6 +36,10 @@ pub(super) fn check(config: &Config, names: &Names, findings: &mut Findings<'_>)
     if config.interface.iter().any(|one| one.name == wireguard.interface) {
         let allowed = "a name of its own: Ringwall makes this TUN device";
         findings.error(&key.field("interface"), "also an [[interface]]", allowed);
+    }
+    if wireguard.interface.as_str() == "lo" {
+        let allowed = "a name of its own: Ringwall makes this TUN device";
+        findings.error(&key.field("interface"), "the kernel's own device", allowed);
     }
     let list = key.field("peer");
     let peers = || wireguard.peer.iter().enumerate();
@@ -122,6 +145,11 @@ fn check_peer(
         if addresses.contains(&prefix.net()) {
             let allowed = "an address of the peer; this one is in wireguard.addresses";
             findings.error(&allowed_ips.item(index), "the gateway's own address", allowed);
+        }
+        if let Some(nobodys) = NOBODYS.iter().find(|nobodys| nobodys.contains(&prefix.net())) {
+            let message = format!("no host behind a peer has addresses of {nobodys}");
+            let allowed = "networks of hosts, such as \"10.8.0.2/32\", or \"0.0.0.0/0\" for all";
+            findings.error(&allowed_ips.item(index), message, allowed);
         }
     }
     let Some(keepalive) = peer.persistent_keepalive else { return };

@@ -49,7 +49,7 @@ pub struct Gateway {
 
     /// Packet frames per worker. `"auto"` takes what the rings of its queues can hold, `limits.parked_packets`, and
     /// 4096 for other packets in flight.
-    #[schemars(extend("x-unit" = "frames", "x-failure" = "Too few and the fill rings run dry: the driver drops, and an idle driver burns a core. Fewer than the fill rings hold is refused."))]
+    #[schemars(extend("x-unit" = "frames", "x-failure" = "Too few and the fill rings run dry: the driver drops, and an idle driver burns a core. Fewer than the fill rings hold is refused, and so are more than 2097152."))]
     pub frames_per_worker: Count,
 
     /// Whether packet memory comes from huge pages. `auto` takes them when there are enough and says what it

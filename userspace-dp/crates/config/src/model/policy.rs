@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[schemars(inline)]
 pub struct Zone {
     /// The zone's name. `local` and `any` are taken.
-    #[schemars(extend("x-example" = "lan", "x-failure" = "Two zones of one name are refused; a zone without interface or tunnel is reported."))]
+    #[schemars(extend("x-example" = "lan", "x-failure" = "Two zones of one name are refused, and so are more than 254 zones; a zone without interface or tunnel is reported."))]
     pub name: Name,
 }
 

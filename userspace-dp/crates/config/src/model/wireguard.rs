@@ -15,7 +15,7 @@ use std::path::PathBuf;
 pub struct Wireguard {
     /// The TUN device through which the gateway itself talks to its peers.
     #[serde(default = "Wireguard::default_interface")]
-    #[schemars(extend("x-failure" = "A device of that name that is not a TUN device fails the start."))]
+    #[schemars(extend("x-failure" = "A device of that name that is not a TUN device fails the start; `lo` is refused."))]
     pub interface: InterfaceName,
 
     /// The file that holds the gateway's private key in base64, as `ringwall genkey` prints it. Only its owner
@@ -34,7 +34,7 @@ pub struct Wireguard {
 
     /// The gateway's own addresses inside the tunnel, with their prefix lengths.
     #[serde(default)]
-    #[schemars(extend("x-example" = ["10.8.0.1/24", "fd00:8::1/64"], "x-failure" = "Without any, peers reach what is behind the gateway but not the gateway itself."))]
+    #[schemars(extend("x-example" = ["10.8.0.1/24", "fd00:8::1/64"], "x-failure" = "The address of a network itself, or its broadcast address, is refused. Without any, peers reach what is behind the gateway but not the gateway itself."))]
     pub addresses: Vec<InterfaceAddress>,
 
     /// The zone that decrypted packets come from and packets to peers go to.
@@ -112,13 +112,13 @@ pub struct Peer {
     /// Where the peer is reached first, `"host:port"`. It follows the peer when that moves. Without it the peer
     /// has to call first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-example" = "branch-1.example.net:51820", "x-failure" = "A name that does not resolve is tried again for ten minutes, and shown in `status`."))]
+    #[schemars(extend("x-example" = "branch-1.example.net:51820", "x-failure" = "A name that does not resolve is tried again for as long as the peer has it, at least every 5 minutes, and shown in `status`. An address that no single host can have is refused."))]
     pub endpoint: Option<Endpoint>,
 
     /// The networks behind this peer: packets to them are sent to it, and only packets from them are taken
     /// from it. The longest prefix over all peers decides.
     #[serde(default)]
-    #[schemars(extend("x-example" = ["10.8.0.2/32", "fd00:8::2/128"], "x-failure" = "The same network at two peers is refused. Without any network the peer can send and receive nothing."))]
+    #[schemars(extend("x-example" = ["10.8.0.2/32", "fd00:8::2/128"], "x-failure" = "The same network at two peers is refused, and so are loopback and multicast networks. Without any network the peer can send and receive nothing."))]
     pub allowed_ips: Vec<Prefix>,
 
     /// How often an empty packet is sent to keep mappings of firewalls on the way alive, in whole seconds.

@@ -152,6 +152,33 @@ fn impossible_combinations_are_refused() {
 
 #[rustfmt::skip]
 #[test]
+fn what_could_never_work_is_refused() {
+    let nobodys = |network: &str| format!("no host behind a peer has addresses of {network}");
+    for (from, to, key, value, message) in [
+        ("[wireguard]", "[wireguard]\ninterface = \"lo\"", "wireguard.interface", "\"lo\"", "the kernel's own device".to_owned()),
+        ("[wireguard]", "[wireguard]\ninterface = \"wg%d\"", "wireguard.interface", "\"wg%d\"", "not an interface name".to_owned()),
+        ("branch-1.example.net:51820", "224.0.0.1:51820", "wireguard.peer[0].endpoint", "\"224.0.0.1:51820\"", "`224.0.0.1` is no host's address".to_owned()),
+        ("10.8.0.1/24", "127.0.0.1/8", "wireguard.addresses[0]", "\"127.0.0.1/8\"", "not an address an interface can have".to_owned()),
+        ("10.8.0.1/24", "10.8.0.255/24", "wireguard.addresses[0]", "\"10.8.0.255/24\"", "the broadcast address of the network".to_owned()),
+        ("10.7.0.0/16", "127.0.0.0/8", "wireguard.peer[0].allowed_ips[1]", "\"127.0.0.0/8\"", nobodys("127.0.0.0/8")),
+        ("10.7.0.0/16", "239.1.0.0/16", "wireguard.peer[0].allowed_ips[1]", "\"239.1.0.0/16\"", nobodys("224.0.0.0/4")),
+        ("10.7.0.0/16", "::ffff:10.7.0.0/112", "wireguard.peer[0].allowed_ips[1]", "\"::ffff:10.7.0.0/112\"", nobodys("::ffff:0.0.0.0/96")),
+        ("[wireguard]", "[gateway]\nframes_per_worker = 2097153\n[wireguard]", "gateway.frames_per_worker", "2097153", "out of range".to_owned()),
+    ] {
+        let diagnostics = scratch().told(from, to);
+        assert_eq!(rows(&diagnostics), [(Severity::Error, key, value, &*message)], "{to}");
+        assert!(diagnostics[0].allowed.is_some(), "{to}");
+    }
+    for good in ["0.0.0.0/0", "::/0", "192.0.0.0/2", "::/1"] {
+        let told = scratch().told("10.7.0.0/16", good);
+        assert!(told.iter().all(|one| one.severity == Severity::Warning), "{good}: {told:?}");
+    }
+    let most = "[gateway]\nframes_per_worker = 2097152\n[wireguard]";
+    assert_eq!(rows(&scratch().told("[wireguard]", most)), []);
+}
+
+#[rustfmt::skip]
+#[test]
 fn references_to_nothing_name_what_there_is() {
     check(Severity::Error, &[
         Case { from: "zone = \"lan\"", to: "zone = \"lam\"", key: "interface[0].zone", value: "\"lam\"",

@@ -3,7 +3,7 @@
 use crate::text::{Invalid, textual};
 use ipnet::IpNet;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -114,9 +114,21 @@ impl FromStr for InterfaceAddress {
     type Err = Invalid;
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let net = network(text, ADDRESS_FORM)?;
-        let address = net.addr();
-        if address.is_unspecified() || address.is_multicast() {
+        if !is_a_hosts(net.addr()) || net.addr().is_loopback() {
             return Err(Invalid::new("not an address an interface can have", ADDRESS_FORM));
+        }
+        match net {
+            IpNet::V4(net) if net.prefix_len() < 31 => {
+                let allowed =
+                    format!("an address between {} and {}", net.network(), net.broadcast());
+                if net.addr() == net.network() {
+                    return Err(Invalid::new("the address of the network itself", allowed));
+                }
+                if net.addr() == net.broadcast() {
+                    return Err(Invalid::new("the broadcast address of the network", allowed));
+                }
+            }
+            IpNet::V4(_) | IpNet::V6(_) => {}
         }
         Ok(Self(net))
     }
@@ -143,7 +155,13 @@ impl FromStr for Endpoint {
             Ok(port) => port,
             Err(_) => return Err(Invalid::new(format!("`{port}` is not a port"), ENDPOINT_FORM)),
         };
-        Ok(Self { host: host.parse()?, port })
+        let host = host.parse()?;
+        match host {
+            Host::Address(address) if !is_a_hosts(address) => {
+                Err(Invalid::new(format!("`{address}` is no host's address"), ENDPOINT_FORM))
+            }
+            Host::Address(_) | Host::Name(_) => Ok(Self { host, port }),
+        }
     }
 }
 
@@ -202,6 +220,14 @@ fn network(text: &str, form: &str) -> Result<IpNet, Invalid> {
         return Err(invalid());
     }
     IpNet::new(address, length.parse().map_err(|_| invalid())?).map_err(|_| invalid())
+}
+
+/// Whether one host can have `address` on a network. An IPv4 address in the clothes of IPv6 (RFC 4291, section 2.5.5.2)
+/// is on none.
+fn is_a_hosts(address: IpAddr) -> bool {
+    let broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
+    let mapped = address.to_canonical() != address;
+    !address.is_unspecified() && !address.is_multicast() && !broadcast && !mapped
 }
 
 /// RFC 1123 host names: labels of letters, digits and inner hyphens; the last one not all digits.

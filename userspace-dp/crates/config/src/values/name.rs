@@ -10,19 +10,21 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(String);
 
-/// A kernel interface name: 1 to 15 bytes without `/`, `:` or white space, and neither `.` nor `..`.
+/// A kernel interface name: 1 to 15 bytes without `/`, `:`, `%` or white space, and neither `.` nor `..`. A name with
+/// `%d` is a pattern to the kernel: the device would get another name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InterfaceName(String);
 
 const NAME_FORM: &str =
     "1 to 63 letters, digits, '-', '_' or '.', beginning with a letter or a digit";
-const INTERFACE_FORM: &str = "an interface name: 1 to 15 bytes without '/', ':' or white space";
+const INTERFACE_FORM: &str =
+    "an interface name: 1 to 15 bytes without '/', ':', '%' or white space";
 
 textual!(Name, "Name", "a name such as \"branch-7\"", {
     "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 });
 textual!(InterfaceName, "InterfaceName", "an interface name such as \"eth0\"", {
-    "pattern": r"^[^\s/:]{1,15}$"
+    "pattern": r"^[^\s/:%]{1,15}$"
 });
 
 impl Name {
@@ -67,7 +69,8 @@ impl FromStr for Name {
 impl FromStr for InterfaceName {
     type Err = Invalid;
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let forbidden = |c: char| c == '/' || c == ':' || c.is_whitespace() || c.is_control();
+        let forbidden =
+            |c: char| matches!(c, '/' | ':' | '%') || c.is_whitespace() || c.is_control();
         if (1..=15).contains(&text.len())
             && !text.contains(forbidden)
             && text != "."
@@ -111,7 +114,7 @@ mod tests {
         for good in ["eth0", "enp1s0f0np0", "eth0.100", "ringwall0"] {
             assert_eq!(good.parse::<InterfaceName>().unwrap().as_str(), good);
         }
-        for bad in ["", ".", "..", "a/b", "eth 0", "eth0:1", "sixteen-bytes-xx"] {
+        for bad in ["", ".", "..", "a/b", "eth 0", "eth0:1", "wg%d", "sixteen-bytes-xx"] {
             assert!(bad.parse::<InterfaceName>().is_err(), "{bad:?}");
         }
     }

@@ -45,8 +45,43 @@ fn what_is_no_network_is_refused() {
     ] {
         assert!(bad.parse::<Prefix>().is_err(), "{bad:?}");
     }
-    for bad in ["0.0.0.0/24", "224.0.0.1/4", "ff02::1/16"] {
-        assert!(bad.parse::<InterfaceAddress>().is_err(), "{bad:?}");
+}
+
+#[test]
+fn an_interface_has_addresses_that_a_host_can_have_in_its_network() {
+    for good in [
+        "10.8.0.1/24",
+        "10.8.0.0/31",
+        "10.8.0.1/31",
+        "10.8.0.0/32",
+        "10.8.0.255/32",
+        "10.8.0.255/16",
+        "fd00:8::/64",
+        "fd00:8::1/128",
+    ] {
+        assert_eq!(good.parse::<InterfaceAddress>().unwrap().to_string(), good);
+    }
+    for bad in [
+        "0.0.0.0/24",
+        "224.0.0.1/4",
+        "255.255.255.255/32",
+        "127.0.0.1/8",
+        "ff02::1/16",
+        "::/64",
+        "::1/128",
+        "::ffff:10.8.0.1/120",
+    ] {
+        let error = bad.parse::<InterfaceAddress>().unwrap_err();
+        assert_eq!(error.why, "not an address an interface can have", "{bad:?}");
+    }
+    for (bad, why) in [
+        ("10.8.0.0/24", "the address of the network itself"),
+        ("10.8.0.255/24", "the broadcast address of the network"),
+        ("10.8.0.3/30", "the broadcast address of the network"),
+    ] {
+        let error = bad.parse::<InterfaceAddress>().unwrap_err();
+        assert_eq!(error.why, why, "{bad:?}");
+        assert!(error.allowed.starts_with("an address between 10.8.0.0 and 10.8.0."), "{error:?}");
     }
 }
 
@@ -66,6 +101,12 @@ fn endpoints_are_names_or_addresses_with_a_port() {
         ":1",
         "[fd00::g]:1",
         "192.0.2.300:1",
+        "0.0.0.0:51820",
+        "255.255.255.255:51820",
+        "224.0.0.1:51820",
+        "[::]:51820",
+        "[ff02::1]:51820",
+        "[::ffff:192.0.2.1]:51820",
         "sp ace:1",
     ] {
         assert!(bad.parse::<Endpoint>().is_err(), "{bad:?}");
