@@ -1,5 +1,6 @@
 //! The control thread: what it knows of the kernel and of the configuration, and what it tells the workers.
 
+mod allowed_ips;
 #[cfg(test)]
 mod configuration_in_use;
 pub mod devices;

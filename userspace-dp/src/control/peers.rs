@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use ipnet::IpNet;
 use pipeline::{PeerIndex, TunnelPeer};
 use policy::PeerSpec;
-use route::Lpm;
 use tracing::info;
 use wireguard::{Endpoint, PeerHandle, PresharedKey, PublicKey};
 
@@ -132,11 +132,13 @@ impl PeerRegistry {
         table.into()
     }
 
-    /// Which peer an inner address belongs to.
-    pub fn allowed_ips(&self) -> Lpm<PeerIndex> {
-        Lpm::from_prefixes(self.peers.values().flat_map(|known| {
-            known.config.allowed_ips.iter().map(|prefix| (prefix.net(), known.handle.index()))
-        }))
+    /// Which peer each prefix belongs to.
+    pub fn allowed_ips(&self) -> Vec<(IpNet, PeerIndex)> {
+        let of_peer = |known: &KnownPeer| {
+            let place = known.handle.index();
+            known.config.allowed_ips.iter().map(move |prefix| (prefix.net(), place)).collect()
+        };
+        self.peers.values().flat_map::<Vec<_>, _>(of_peer).collect()
     }
 
     /// The peers as rules name them.

@@ -30,7 +30,7 @@ use route::{
 
 use super::netlink::{self, Moment, TABLE_LOCAL, Tables};
 use flatten::{Entry, Ways, layer};
-pub use locals::{Locals, locals, reply_addresses};
+pub use locals::{Locals, connected, locals, reply_addresses};
 use selection::{Selection, guarded_whole, guards, refuse};
 
 /// The number of each interface that workers serve, and of the TUN, by the kernel's index.

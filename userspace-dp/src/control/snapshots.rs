@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use pipeline::{
-    Interface, InterfaceKind, LocalAddresses, PeerIndex, PeerOwners, PortInterfaces, Snapshot,
-    Tunnel, TunnelPeer,
+    Interface, InterfaceKind, LocalAddresses, PeerOwners, PortInterfaces, Snapshot, Tunnel,
+    TunnelPeer,
 };
 use policy::{Policy, ZoneId};
-use route::{Fib, InterfaceId, Lpm, Neighbours};
+use route::{Fib, InterfaceId, Neighbours};
 use wireguard::Gate;
 
+use super::allowed_ips::{AllowedIps, reserved};
 use super::devices::Found;
 use super::netlink::{Changes, Tables};
 use super::observer::RouteView;
@@ -40,7 +41,7 @@ pub struct SnapshotMaker {
     fib: Arc<Fib>,
     neighbours: Arc<Neighbours>,
     policy: Arc<Policy>,
-    allowed_ips: Lpm<PeerIndex>,
+    allowed_ips: AllowedIps,
     peers: Arc<[Option<TunnelPeer>]>,
     report: Report,
 }
@@ -90,7 +91,7 @@ impl SnapshotMaker {
             fib: Arc::new(Fib::empty()),
             neighbours: Arc::new(Neighbours::empty()),
             policy: Arc::new(Policy::deny_all()),
-            allowed_ips: Lpm::empty(),
+            allowed_ips: AllowedIps::default(),
             peers: Arc::new([]),
             report: Report::default(),
         }
@@ -135,6 +136,7 @@ impl SnapshotMaker {
             self.report = report;
             self.take_locals(tables);
             self.take_interfaces(tables, config)?;
+            self.allowed_ips.take_reserved(reserved(tables, config));
         }
         if changes.intersects(routing | Changes::NEIGHBOURS) {
             self.neighbours = Arc::new(self.compiler.neighbours(tables, &self.numbers, &self.fib));
@@ -146,7 +148,7 @@ impl SnapshotMaker {
     /// Takes over peers.
     pub fn take_peers(&mut self, registry: &PeerRegistry) {
         self.peers = registry.table();
-        self.allowed_ips = registry.allowed_ips();
+        self.allowed_ips.take_peers(registry.allowed_ips());
     }
 
     /// Takes over a compiled policy.
@@ -248,7 +250,7 @@ impl SnapshotMaker {
             tunnel: Tunnel {
                 interface: InterfaceId(self.found.len() as u16),
                 listen_port: self.listen_port,
-                allowed_ips: self.allowed_ips.clone(),
+                allowed_ips: self.allowed_ips.table(),
                 peers: Arc::clone(&self.peers),
                 owners: self.owners.clone(),
                 gate: self.gate.clone(),

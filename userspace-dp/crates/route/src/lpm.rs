@@ -69,6 +69,15 @@ impl<V: Copy + Eq + Hash> Lpm<V> {
         builder.snapshot()
     }
 
+    /// The same with gaps: in a prefix without a value nothing matches, unless a longer prefix in it does.
+    pub fn with_gaps(prefixes: impl IntoIterator<Item = (IpNet, Option<V>)>) -> Self {
+        let mut builder = LpmBuilder::new();
+        for (prefix, value) in prefixes {
+            builder.insert(prefix, value);
+        }
+        builder.with_gaps()
+    }
+
     /// The value of the longest prefix that holds `address`.
     #[inline]
     pub fn lookup(&self, address: IpAddr) -> Option<V> {

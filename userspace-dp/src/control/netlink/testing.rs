@@ -1,7 +1,7 @@
 //! The kernel's things as values, for tests of what keeps, compiles and uses them: what the usual one looks like. A test
 //! says what is different about its own.
 
-use super::model::{Hop, Link, OperationalState, Route, RouteKind, TABLE_MAIN};
+use super::model::{Address, Hop, Link, OperationalState, Route, RouteKind, TABLE_MAIN};
 
 /// An Ethernet device that is up.
 pub(in crate::control) fn link(index: u32, name: &str) -> Link {
@@ -54,5 +54,19 @@ pub(in crate::control) fn route(destination: &str, hops: &[Hop]) -> Route {
         mtu: None,
         hops: hops.to_vec(),
         nexthop: None,
+    }
+}
+
+/// An address of an interface, given with its prefix length.
+pub(in crate::control) fn address(interface: u32, text: &str) -> Address {
+    let network: ipnet::IpNet = text.parse().expect("an address with its prefix length");
+    Address {
+        interface,
+        address: network.addr(),
+        prefix_length: network.prefix_len(),
+        peer: None,
+        broadcast: None,
+        secondary: false,
+        tentative: false,
     }
 }

@@ -30,7 +30,7 @@ fn told(running: &mut RunningScene) -> Vec<PeerCommand> {
 fn a_peer_is_found_by_place_by_prefix_and_by_name() {
     let running = running();
     let registry = registry(&(peer(1, "application_messages = true") + &peer(2, "")), &running);
-    let (table, prefixes) = (registry.table(), registry.allowed_ips());
+    let (table, prefixes) = (registry.table(), route::Lpm::from_prefixes(registry.allowed_ips()));
     assert_eq!(table.len(), 8);
     for known in registry.iter() {
         let number: u8 = known.config.name.as_str()[1..].parse().unwrap();

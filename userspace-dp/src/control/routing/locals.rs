@@ -54,6 +54,16 @@ pub fn locals(tables: &Tables) -> Locals {
     locals
 }
 
+/// The networks on the links of this machine, by its addresses there, wherever routes to them lead.
+pub fn connected(tables: &Tables) -> BTreeSet<IpNet> {
+    let networks = tables.addresses().filter(|own| !own.address.is_loopback()).filter_map(|own| {
+        // A point-to-point address says which network is on the other end.
+        let on_link = own.peer.unwrap_or(own.address);
+        IpNet::new(on_link, own.prefix_length).ok()
+    });
+    networks.map(|network| network.trunc()).collect()
+}
+
 /// The addresses that replies of the gateway carry on an interface: the first of each family, else one of another
 /// interface, as the kernel does; of the tunnel's device only when there is no other. An IPv6 address of the link is
 /// none: it says nothing to anybody beyond.

@@ -134,3 +134,20 @@ fn a_broadcast_address_is_ours_but_nothing_that_a_peer_can_reach_us_at() {
         maker.unicast_addresses().iter().map(ToString::to_string).collect();
     assert_eq!(reachable, ["192.0.2.1", "198.51.100.1"]);
 }
+
+#[test]
+fn a_network_is_no_peers_by_a_catch_all_while_it_is_on_a_link() {
+    let (mut maker, config, mut tables) = (maker(), load("").config, tables());
+    maker.allowed_ips.take_peers(vec![("0.0.0.0/0".parse().unwrap(), 3)]);
+    let mut peer_of = |tables: &Tables, changes, address: [u8; 4]| {
+        maker.take_kernel(tables, changes, &config).unwrap();
+        maker.make().tunnel.allowed_ips.lookup4(address.into())
+    };
+    assert_eq!(peer_of(&tables, everything(), [198, 51, 100, 7]), None);
+    assert_eq!(peer_of(&tables, Changes::NONE, [203, 0, 113, 7]), Some(3));
+    let new = crate::control::netlink::testing::address(3, "203.0.113.1/24");
+    let _ = tables.apply(Update::Address(new.clone()));
+    assert_eq!(peer_of(&tables, Changes::ADDRESSES, [203, 0, 113, 7]), None);
+    let _ = tables.apply(Update::AddressGone(new));
+    assert_eq!(peer_of(&tables, Changes::ADDRESSES, [203, 0, 113, 7]), Some(3));
+}

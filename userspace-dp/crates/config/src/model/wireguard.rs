@@ -116,7 +116,8 @@ pub struct Peer {
     pub endpoint: Option<Endpoint>,
 
     /// The networks behind this peer: packets to them are sent to it, and only packets from them are taken
-    /// from it. The longest prefix over all peers decides.
+    /// from it. The longest prefix over all peers decides. The networks of `wireguard.addresses` and those on the
+    /// gateway's links are a peer's only by a prefix at least as long, not by a catch-all such as `0.0.0.0/0`.
     #[serde(default)]
     #[schemars(extend("x-example" = ["10.8.0.2/32", "fd00:8::2/128"], "x-failure" = "The same network at two peers is refused, and so are loopback and multicast networks. Without any network the peer can send and receive nothing."))]
     pub allowed_ips: Vec<Prefix>,

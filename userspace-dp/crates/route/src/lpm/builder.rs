@@ -12,7 +12,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::intervals::{ValueId, flatten};
+use super::intervals::{MISS, ValueId, flatten};
 use super::table4::Table4;
 use super::table6::Table6;
 use super::{Lpm, Valued};
@@ -90,18 +90,8 @@ impl<V: Copy + Eq + Hash> LpmBuilder<V> {
     /// Compiles what changed since the last snapshot and shares the rest with it.
     pub fn snapshot(&mut self) -> Lpm<V> {
         let (prefixes4, prefixes6) = (&self.prefixes4, &self.prefixes6);
-        let v4 = self.table4.get_or_insert_with(|| {
-            let mut ids = ValueIds::new();
-            let prefixes = prefixes4.iter().map(|(key, value)| (key.0, key.1, ids.of(*value)));
-            let table = Table4::of(&flatten(prefixes));
-            Arc::new(Valued { table, values: ids.values })
-        });
-        let v6 = self.table6.get_or_insert_with(|| {
-            let mut ids = ValueIds::new();
-            let prefixes = prefixes6.iter().map(|(key, value)| (key.0, key.1, ids.of(*value)));
-            let table = Table6::of(&flatten(prefixes));
-            Arc::new(Valued { table, values: ids.values })
-        });
+        let v4 = self.table4.get_or_insert_with(|| compile4(prefixes4, Some));
+        let v6 = self.table6.get_or_insert_with(|| compile6(prefixes6, Some));
         Lpm { v4: Arc::clone(v4), v6: Arc::clone(v6) }
     }
 
@@ -111,6 +101,35 @@ impl<V: Copy + Eq + Hash> LpmBuilder<V> {
             IpNet::V6(_) => self.table6 = None,
         }
     }
+}
+
+impl<V: Copy + Eq + Hash> LpmBuilder<Option<V>> {
+    /// Compiles all of it; a prefix without a value is a gap.
+    pub(super) fn with_gaps(&self) -> Lpm<V> {
+        let v4 = compile4(&self.prefixes4, |value| value);
+        let v6 = compile6(&self.prefixes6, |value| value);
+        Lpm { v4, v6 }
+    }
+}
+
+fn compile4<P: Copy, V: Copy + Eq + Hash>(
+    prefixes: &BTreeMap<(u32, u8), P>,
+    value: impl Fn(P) -> Option<V>,
+) -> Arc<Valued<Table4, V>> {
+    let mut ids = ValueIds::new();
+    let prefixes = prefixes.iter().map(|(key, one)| (key.0, key.1, ids.of(value(*one))));
+    let table = Table4::of(&flatten(prefixes));
+    Arc::new(Valued { table, values: ids.values })
+}
+
+fn compile6<P: Copy, V: Copy + Eq + Hash>(
+    prefixes: &BTreeMap<(u128, u8), P>,
+    value: impl Fn(P) -> Option<V>,
+) -> Arc<Valued<Table6, V>> {
+    let mut ids = ValueIds::new();
+    let prefixes = prefixes.iter().map(|(key, one)| (key.0, key.1, ids.of(value(*one))));
+    let table = Table6::of(&flatten(prefixes));
+    Arc::new(Valued { table, values: ids.values })
 }
 
 impl<V: Copy + Eq + Hash> Default for LpmBuilder<V> {
@@ -130,7 +149,8 @@ impl<V: Copy + Eq + Hash> ValueIds<V> {
         Self { ids: HashMap::default(), values: vec![None] }
     }
 
-    fn of(&mut self, value: V) -> ValueId {
+    fn of(&mut self, value: Option<V>) -> ValueId {
+        let Some(value) = value else { return MISS };
         *self.ids.entry(value).or_insert_with(|| {
             self.values.push(Some(value));
             self.values.len() as ValueId - 1

@@ -63,6 +63,25 @@ fn crowded6() -> impl Strategy<Value = IpNet> {
     })
 }
 
+#[test]
+fn in_a_gap_nothing_matches_but_longer_prefixes() {
+    let table = Lpm::with_gaps([
+        (net("0.0.0.0/0"), Some(1)),
+        (net("10.8.0.0/24"), None),
+        (net("10.8.0.2/32"), Some(2)),
+        (net("::/0"), Some(1)),
+        (net("fd00:8::/64"), None),
+        (net("fd00:8::2/128"), Some(2)),
+    ]);
+    let found = |text: &str| table.lookup(address(text));
+    assert_eq!(["10.7.255.255", "10.8.1.0", "fd00:7::1", "fd00:8:0:1::"].map(found), [Some(1); 4]);
+    assert_eq!(
+        ["10.8.0.0", "10.8.0.3", "10.8.0.255", "fd00:8::", "fd00:8::3"].map(found),
+        [None; 5]
+    );
+    assert_eq!(["10.8.0.2", "fd00:8::2"].map(found), [Some(2); 2]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
