@@ -16,6 +16,8 @@ use super::wake::Waker;
 pub struct MeshSeat {
     /// By the other member's number; `None` at our own.
     links: Vec<Option<Link>>,
+    /// The member that comes first the next time.
+    first: usize,
 }
 
 struct Link {
@@ -34,8 +36,8 @@ struct Link {
 /// Seats for `wakers.len()` members, with rings of `capacity` frames each way.
 pub fn mesh(wakers: &[Waker], capacity: usize) -> Vec<MeshSeat> {
     let members = wakers.len();
-    let mut seats: Vec<MeshSeat> =
-        (0..members).map(|_| MeshSeat { links: (0..members).map(|_| None).collect() }).collect();
+    let seat = |_| MeshSeat { links: (0..members).map(|_| None).collect(), first: 0 };
+    let mut seats: Vec<MeshSeat> = (0..members).map(seat).collect();
     for lower in 0..members {
         for upper in lower + 1..members {
             let (to_upper, from_lower) = RingBuffer::new(capacity);
@@ -101,17 +103,36 @@ impl MeshSeat {
         }
     }
 
-    /// Takes up to `room` packets that others handed over, oldest first within each link.
+    /// Takes up to `room` packets that others handed over, oldest first within each link. Whoever has some gets a
+    /// share of the room, and each member is the first to get one in its turn: who keeps its ring full delays the
+    /// others and does not stop them.
     pub fn take_over(&mut self, room: usize, mut take: impl FnMut(Ingress)) -> usize {
+        self.take_over_with_member(room, |_, packet| take(packet))
+    }
+
+    /// The same; `take` is told who handed the packet over.
+    pub fn take_over_with_member(
+        &mut self,
+        room: usize,
+        mut take: impl FnMut(usize, Ingress),
+    ) -> usize {
+        let busy = self.links.iter().flatten().filter(|link| !link.arrivals.is_empty()).count();
+        if busy == 0 {
+            return 0;
+        }
         let mut taken = 0;
-        for link in self.links.iter_mut().flatten() {
-            while taken < room {
-                let Ok(packet) = link.arrivals.pop() else { break };
-                link.owed += 1;
-                taken += 1;
-                take(packet);
+        // What some leave of their shares is for whoever has more.
+        for share in [(room / busy).max(1), room] {
+            for (member, link) in in_turn(&mut self.links, self.first) {
+                for _ in 0..share.min(room - taken) {
+                    let Ok(packet) = link.arrivals.pop() else { break };
+                    link.owed += 1;
+                    taken += 1;
+                    take(member, packet);
+                }
             }
         }
+        self.first = (self.first + 1) % self.links.len();
         taken
     }
 
@@ -123,7 +144,7 @@ impl MeshSeat {
                 pool.put(frame);
             }
         }
-        for link in self.links.iter_mut().flatten() {
+        for (_, link) in in_turn(&mut self.links, self.first) {
             while link.owed > 0 && !link.repay.is_full() {
                 let Some(frame) = pool.take() else { return };
                 match link.repay.push(frame) {
@@ -188,4 +209,11 @@ impl MeshSeat {
             }
         }
     }
+}
+
+/// The links with their members, `first` and those behind it before the others.
+fn in_turn(links: &mut [Option<Link>], first: usize) -> impl Iterator<Item = (usize, &mut Link)> {
+    let (before, rest) = links.split_at_mut(first.min(links.len()));
+    let rest = (first..).zip(rest);
+    rest.chain((0..).zip(before)).filter_map(|(member, link)| Some((member, link.as_mut()?)))
 }

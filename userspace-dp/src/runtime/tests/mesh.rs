@@ -120,6 +120,56 @@ fn at_the_end_what_is_on_its_way_is_taken_out() {
     assert!(!members[1].seat.has_arrivals());
 }
 
+/// The marks are the members that the packets came from.
+fn hand_over_marked(members: &mut [Member], from: usize, to: usize, packets: usize) {
+    for _ in 0..packets {
+        hand_over(members, from, to, from as u8);
+    }
+}
+
+#[test]
+fn a_member_that_keeps_its_ring_full_takes_no_more_than_its_share() {
+    let mut members = members(4, 8);
+    for turn in 0..4 {
+        // Each keeps its ring full, and is paid in time.
+        for from in 0..3 {
+            hand_over_marked(&mut members, from, 3, 8);
+        }
+        let mut taken = take_over(&mut members[3], 6);
+        taken.sort_unstable();
+        assert_eq!(taken, [0, 0, 1, 1, 2, 2], "turn {turn}");
+        (0..4).rev().for_each(|member| settle(&mut members[member]));
+    }
+    (0..8).for_each(|_| drop(take_over(&mut members[3], 64)));
+}
+
+#[test]
+fn what_others_leave_of_their_shares_is_for_whoever_has_more() {
+    let mut members = members(4, 8);
+    hand_over_marked(&mut members, 0, 3, 8);
+    hand_over_marked(&mut members, 1, 3, 1);
+    let mut taken = take_over(&mut members[3], 6);
+    taken.sort_unstable();
+    assert_eq!(taken, [0, 0, 0, 0, 0, 1]);
+    assert_eq!(take_over(&mut members[3], 6), [0; 3]);
+}
+
+#[test]
+fn with_less_room_than_members_each_is_the_first_in_its_turn() {
+    let mut members = members(4, 8);
+    for from in 0..3 {
+        hand_over_marked(&mut members, from, 3, 4);
+    }
+    let mut served = [0; 3];
+    for _ in 0..4 {
+        for from in take_over(&mut members[3], 1) {
+            served[usize::from(from)] += 1;
+        }
+    }
+    assert!(served.iter().all(|&packets| packets > 0), "{served:?}");
+    drop(take_over(&mut members[3], 64));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     HandOver(usize, usize),
