@@ -57,7 +57,7 @@ fn start_threads(
     mut machine: Machine,
     now: Time,
 ) -> Result<Running> {
-    let crew = Crew::new(config, machine.cpus.len());
+    let crew = Crew::new(config, machine.cpus.len(), now);
     let mut rng = randomness()?;
     let wiring = Wiring::new(&config.limits, crew.workers)?;
     let service = HandshakeService::start(&crew, wiring.links, wiring.handshake, &mut rng)?;

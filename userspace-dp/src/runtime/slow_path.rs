@@ -17,6 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use telemetry::{Reason, WorkerCounters};
 
 use super::mesh::MeshSeat;
+use super::shared::WorkerShared;
 use super::wake::Sleeper;
 
 /// Packets moved in one direction before the other gets its turn.
@@ -61,8 +62,8 @@ pub struct SlowPath<K> {
     pub pool: FramePool,
     /// Its counters; this thread is their writer.
     pub counters: Arc<crossbeam_utils::CachePadded<WorkerCounters>>,
-    /// How many workers there are.
-    pub workers: usize,
+    /// What the workers share, by number; this thread counts there which of their packets the kernel took.
+    pub workers: Vec<Arc<WorkerShared>>,
     /// Set when the gateway ends.
     pub stop: Arc<AtomicBool>,
 }
@@ -92,11 +93,16 @@ impl<K: KernelSide> SlowPath<K> {
     }
 
     fn move_to_kernel(&mut self) -> usize {
-        let Self { seat, tun, pool, counters, .. } = self;
-        seat.take_over(QUOTA, |packet| {
+        let Self { seat, tun, pool, counters, workers, .. } = self;
+        seat.take_over_with_member(QUOTA, |worker, packet| {
             counters.taken_over.bump();
             match tun.write(packet.frame.data()) {
-                Ok(true) => counters.punted.bump(),
+                Ok(true) => {
+                    counters.punted.bump();
+                    if let Some(worker) = workers.get(worker) {
+                        worker.counters.punted.bump();
+                    }
+                }
                 Ok(false) => counters.count_drop(Reason::SlowPathFull, 1),
                 Err(_) => counters.count_drop(Reason::SlowPathError, 1),
             }
@@ -130,7 +136,7 @@ impl<K: KernelSide> SlowPath<K> {
                 }
             }
             self.counters.injected.bump();
-            let worker = worker_of(frame.data(), self.workers);
+            let worker = worker_of(frame.data(), self.workers.len());
             let packet = Ingress { frame, entry: Entry::Local, arrived: Monotonic.now(), hops: 0 };
             if let Err(packet) = self.seat.hand_over(worker, packet) {
                 self.counters.count_drop(Reason::HandOffRingFull, 1);

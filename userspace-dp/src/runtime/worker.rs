@@ -193,10 +193,14 @@ impl<P: Port> Body<P> {
         counters: &WorkerCounters,
         clock: &impl clock::Clock,
     ) -> usize {
-        let mut arrivals = Arrivals::new();
-        let taken = self.seat.take_over(TAKE_OVER_PER_TURN, |packet| arrivals.push(packet));
+        let (mut arrivals, mut injected) = (Arrivals::new(), 0);
+        let taken = self.seat.take_over(TAKE_OVER_PER_TURN, |packet| {
+            injected += u64::from(packet.entry == Entry::Local);
+            arrivals.push(packet);
+        });
         if taken > 0 {
-            counters.taken_over.add(taken as u64);
+            counters.injected.add(injected);
+            counters.taken_over.add(taken as u64 - injected);
             self.process(&mut arrivals, context, counters, clock);
         }
         taken
@@ -273,12 +277,10 @@ impl<P: Port> Body<P> {
         while let Some(outgoing) = self.outbox.punt.pop_front() {
             let pipeline::Outgoing { frame, arrived } = outgoing;
             let packet = Ingress { frame, entry: Entry::Local, arrived, hops: 0 };
-            match self.seat.hand_over(slow_path, packet) {
-                Ok(()) => counters.punted.bump(),
-                Err(packet) => {
-                    counters.count_drop(Reason::SlowPathFull, 1);
-                    self.pool.put(packet.frame);
-                }
+            // The slow path counts what the kernel took.
+            if let Err(packet) = self.seat.hand_over(slow_path, packet) {
+                counters.count_drop(Reason::SlowPathFull, 1);
+                self.pool.put(packet.frame);
             }
         }
     }

@@ -172,6 +172,21 @@ fn with_every_ring_full_each_packet_is_delivered_or_counted() {
 }
 
 #[test]
+fn what_the_kernel_sends_is_counted_apart_from_what_workers_hand_over() {
+    with_seed(8, |seed| {
+        let mut world = World::new(Plan::STANDARD, seed);
+        world.warm_up();
+        let packet = flows::Flow::ToPeer(0).packet(1, false);
+        for _ in 0..3 {
+            world.send_from_kernel(0, &packet);
+        }
+        world.step();
+        assert_eq!(world.taken_over_and_injected(), (0, 3));
+        world.end();
+    });
+}
+
+#[test]
 fn a_turn_allocates_and_frees_nothing() {
     with_seed(3, |seed| {
         // The ports with faults keep their own queues, so this scene has plain ones; in debug builds an

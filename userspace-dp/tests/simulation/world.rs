@@ -13,7 +13,7 @@ use clock::{Clock, Time, Virtual};
 use io::memory::{MemoryPort, Station};
 use io::{Faults, FramePool, Umem};
 use pipeline::testing::{LAN, WAN, outer_datagram};
-use pipeline::{ControlEvent, PortId};
+use pipeline::{ControlEvent, Entry, Ingress, PortId};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use ringwall::runtime::alloc_guard;
@@ -86,6 +86,14 @@ impl World {
     pub fn send(&mut self, port: PortId, queue: u16, frame: &[u8]) -> bool {
         let station = self.stations.get_mut(&(port, queue)).expect("a queue");
         station.send(frame).expect("no longer than a frame")
+    }
+
+    /// A packet of the gateway's own kernel for a tunnel, by way of a worker.
+    pub fn send_from_kernel(&mut self, worker: usize, packet: &[u8]) {
+        let mut frame = self.slow_path_pool.take().expect("a frame");
+        frame.fill(packet).expect("no longer than a frame");
+        let packet = Ingress { frame, entry: Entry::Local, arrived: self.now(), hops: 0 };
+        assert!(self.slow_path.hand_over(worker, packet).is_ok());
     }
 
     /// Datagrams of a peer, by the queue that its packets are hashed to.

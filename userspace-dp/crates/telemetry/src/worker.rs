@@ -15,7 +15,7 @@ pub struct StageCounters {
     pub timed_nanos: Counter,
 }
 
-/// Every count of one worker. The worker alone writes; control reads.
+/// Every count of one worker. The worker alone writes, but for `punted`; control reads.
 #[derive(Debug)]
 pub struct WorkerCounters {
     /// Frames taken from receive rings.
@@ -36,11 +36,11 @@ pub struct WorkerCounters {
     pub idle_nanos: Counter,
     /// Frames handed to other workers.
     pub handed_over: Counter,
-    /// Frames received from other workers.
+    /// Frames received from other workers; what the slow path hands over is `injected`.
     pub taken_over: Counter,
-    /// Packets passed to the kernel through the slow path.
-    pub punted: Counter,
-    /// Packets that came from the kernel through the slow path.
+    /// Packets that the kernel took from the slow path, which writes this on a cache line of its own.
+    pub punted: CachePadded<Counter>,
+    /// Packets that came from the kernel through the slow path, by the worker that gets them first.
     pub injected: Counter,
     /// Replies built by the gateway (ICMP errors, resets).
     pub replies: Counter,
@@ -83,7 +83,7 @@ impl WorkerCounters {
             idle_nanos: Counter::new(),
             handed_over: Counter::new(),
             taken_over: Counter::new(),
-            punted: Counter::new(),
+            punted: CachePadded::new(Counter::new()),
             injected: Counter::new(),
             replies: Counter::new(),
             replies_limited: Counter::new(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
+use clock::Time;
 use crossbeam_utils::CachePadded;
 use io::{FramePool, Tun};
 use pipeline::PeerOwners;
@@ -14,6 +15,7 @@ use telemetry::WorkerCounters;
 use super::super::running::HelperThread;
 use crate::runtime::mesh::MeshSeat;
 use crate::runtime::privileges::Privileges;
+use crate::runtime::shared::WorkerShared;
 use crate::runtime::slow_path::SlowPath;
 use crate::runtime::wake::{Sleeper, Waker};
 
@@ -23,6 +25,8 @@ pub(super) struct Crew<'a> {
     pub config: &'a config::Config,
     /// How many workers there are.
     pub workers: usize,
+    /// What each of them shares, by number.
+    pub shared: Vec<Arc<WorkerShared>>,
     /// What they may do.
     pub privileges: Privileges,
     /// Which worker owns which peer.
@@ -37,10 +41,11 @@ pub(super) struct Crew<'a> {
 
 impl<'a> Crew<'a> {
     /// Nobody has started.
-    pub(super) fn new(config: &'a config::Config, workers: usize) -> Self {
+    pub(super) fn new(config: &'a config::Config, workers: usize, now: Time) -> Self {
         Self {
             config,
             workers,
+            shared: (0..workers).map(|_| Arc::new(WorkerShared::new(now))).collect(),
             privileges: Privileges::of(&config.security),
             owners: PeerOwners::new(config.limits.peers as usize),
             handshakes: Arc::new(CachePadded::into_inner(WorkerCounters::new())),
@@ -78,7 +83,7 @@ impl<'a> Crew<'a> {
             sleeper,
             pool,
             counters: Arc::clone(&self.slow_path),
-            workers: self.workers,
+            workers: self.shared.clone(),
             seat,
             stop: Arc::clone(&self.stop),
         };

@@ -19,7 +19,6 @@ use super::queues::{Queues, busy_poll};
 use super::wiring::WorkerSeat;
 use crate::runtime::pin::CpuNumber;
 use crate::runtime::publish::Publisher;
-use crate::runtime::shared::WorkerShared;
 use crate::runtime::wake::Sleeper;
 use crate::runtime::worker::{Body, Device, Worker};
 use crate::runtime::worker_thread::{self, Surroundings, Waiting};
@@ -85,7 +84,8 @@ impl Workers<'_> {
     fn start_one(&self, own: Own, all: &Shared) -> Result<(WorkerHandle, WatchedWorker)> {
         let Own { number, seat, pool, devices, seed } = own;
         let WorkerSeat { sleeper, waker, mesh, mailboxes } = seat;
-        let shared = Arc::new(WorkerShared::new(self.now));
+        let shared =
+            self.crew.shared.get(number).cloned().context("a worker that shares nothing")?;
         let worker = Worker {
             id: WorkerId(number as u16),
             workers: self.crew.workers as u16,

@@ -54,7 +54,7 @@ fn scene(workers: usize, ring: usize) -> Scene {
         sleeper,
         pool,
         counters: Arc::new(WorkerCounters::new()),
-        workers: workers.len(),
+        workers: workers.iter().map(|_| Arc::new(WorkerShared::new(clock::Time::ZERO))).collect(),
         stop: Arc::new(AtomicBool::new(false)),
     };
     Scene { slow, kernel, workers, waker }
@@ -126,6 +126,8 @@ fn packets_go_both_ways_unchanged_and_in_order() {
         (counters.punted.read(), counters.injected.read(), counters.dropped_total()),
         (5, 3, 0)
     );
+    let to_kernel = scene.slow.workers.iter().map(|worker| worker.counters.punted.read());
+    assert_eq!(to_kernel.collect::<Vec<_>>(), [0, 5]);
     scene.end();
 }
 
@@ -141,6 +143,7 @@ fn a_kernel_without_room_loses_the_packet_and_it_is_counted() {
     scene.slow.move_to_kernel();
     assert_eq!(scene.slow.counters.dropped(Reason::SlowPathFull), 1);
     assert_eq!(scene.slow.counters.punted.read(), 0);
+    assert_eq!(scene.slow.workers[0].counters.punted.read(), 0);
     scene.end();
 }
 

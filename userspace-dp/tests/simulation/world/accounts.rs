@@ -43,6 +43,13 @@ impl World {
         self.members.iter().map(|member| member.shared.counters.handed_over.read()).sum()
     }
 
+    /// Packets that workers got from each other, and from the kernel.
+    pub fn taken_over_and_injected(&self) -> (u64, u64) {
+        let counters = || self.members.iter().map(|member| &member.shared.counters);
+        let taken_over = counters().map(|counters| counters.taken_over.read()).sum();
+        (taken_over, counters().map(|counters| counters.injected.read()).sum())
+    }
+
     /// Packets that found no room at either end of a cable.
     pub fn lost_on_cables(&self) -> u64 {
         let devices = self.members.iter().flat_map(|member| &member.body.devices);
