@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Measures one family of figures on this machine, ours beside its peers on the same input in the same run.
 #
-#   scripts/bench.sh FAMILY [--quick]     --quick: under a minute; without it, long enough to be quoted
+#   scripts/bench.sh FAMILY [--quick]     --quick: measures for under a minute; without it, long enough to be quoted.
+#                                         Building comes before that, the first time for some minutes.
 #
 # stdout has one line per figure and peer and nothing else:
 #   figure NAME VALUE UNIT peer PEER ratio R       R = ours / peer; below 1 is better for costs, above 1 for rates
@@ -17,7 +18,7 @@ cd "$ROOT"
 families() { sed -n '/^\[\[bench\]\]/,/^$/s/^name = "\(.*\)"/\1/p' benches/Cargo.toml; }
 
 usage() {
-  sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+  sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
   printf 'families: %s\n' "$(families | tr '\n' ' ')" >&2
   exit 2
 }
@@ -33,8 +34,9 @@ main() {
   scripts/setup.sh build
   if [ "$family" = gateway ]; then
     scripts/setup.sh bench
-    cargo build --release --locked --quiet --package ringwall >&2
+    cargo build --release --locked --package ringwall >&2
   fi
+  cargo bench --locked --package ringwall-benches --bench "$family" --no-run >&2
   cargo bench --locked --quiet --package ringwall-benches --bench "$family" -- "${arguments[@]}"
 }
 

@@ -4,7 +4,8 @@
 #
 #   scripts/demo.sh        needs root, Debian 12 or newer, and Rust
 #
-# Everything happens in network namespaces of its own. Exit: 0 with the last line `demo: ok`, 1 otherwise.
+# Everything happens in network namespaces of its own. Exit: 0 with the last line `demo: ok`, 2 for arguments
+# (it takes none), 1 otherwise.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -54,9 +55,9 @@ wait_for() {
 }
 
 build() {
-  heading "Build"
+  heading "Build (some minutes the first time)"
   "$ROOT/scripts/setup.sh" build lab
-  cargo build --manifest-path "$ROOT/Cargo.toml" --release --locked --package ringwall --quiet
+  cargo build --manifest-path "$ROOT/Cargo.toml" --release --locked --package ringwall
   "$ringwall" --version
 }
 
@@ -162,6 +163,7 @@ report() {
 }
 
 main() {
+  if [ $# -gt 0 ]; then sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; fi
   [ "$(id -u)" -eq 0 ] || die "needs root: namespaces, AF_XDP, and packages if some are missing"
   build
   lay_out

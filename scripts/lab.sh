@@ -218,7 +218,11 @@ main() {
     down) check_machine; remove ;;
     sweep) check_machine; sweep ;;
     status) check_machine; status ;;
-    shell) check_machine; exec ip netns exec "$name-$role" "${SHELL:-/bin/bash}" ;;
+    shell)
+      check_machine
+      [ -e "/run/netns/$name-$role" ] || die "there is no $name-$role; is the lab up, and is $role one of its roles?"
+      exec ip netns exec "$name-$role" "${SHELL:-/bin/bash}"
+      ;;
     *) usage ;;
   esac
 }
