@@ -43,7 +43,7 @@ pub struct WorkerLink {
 /// What is configured about a peer beside its keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerSettings {
-    /// Where it is reached first.
+    /// Where it is reached first; without configuration, where it was heard first. Its owner knows where it is now.
     pub endpoint: Option<Endpoint>,
     /// How often it hears from us at least.
     pub keepalive: Option<Duration>,
@@ -318,11 +318,14 @@ impl HandshakeThread {
 
     fn set_endpoint(&mut self, peer: PeerHandle, endpoint: Endpoint, now: Time, wall: Tai64N) {
         let Some(settings) = self.settings_mut(peer) else { return };
-        settings.endpoint = Some(endpoint);
+        let was_nowhere = settings.endpoint.replace(endpoint).is_none();
         self.await_endpoint(peer, false);
-        match self.engine.owner(peer) {
-            Some(owner) => self.command(owner, PeerCommand::SetEndpoint(peer, endpoint)),
-            None => self.call_if_persistent(peer, now, wall),
+        let owner = self.engine.owner(peer);
+        if let Some(owner) = owner {
+            self.command(owner, PeerCommand::SetEndpoint(peer, endpoint));
+        }
+        if was_nowhere || owner.is_none() {
+            self.call_if_persistent(peer, now, wall);
         }
     }
 
@@ -363,23 +366,37 @@ impl HandshakeThread {
         match outcome {
             Outcome::Accepted { peer, owner, keypair, response, endpoint } => {
                 self.adopt(peer, owner, Some(endpoint));
-                self.await_endpoint(peer, false);
+                self.note_heard(peer, endpoint);
                 // The keys go first: the peer may use them as soon as it has the response.
                 self.command(owner, PeerCommand::Install { peer, keypair, endpoint });
                 self.command(owner, PeerCommand::SendTo(endpoint, Datagram::new(&response)));
             }
             Outcome::Completed { peer, owner, keypair, endpoint } => {
                 self.adopt(peer, owner, Some(endpoint));
-                self.await_endpoint(peer, false);
+                self.note_heard(peer, endpoint);
                 self.command(owner, PeerCommand::Install { peer, keypair, endpoint });
             }
             Outcome::CookieKept { .. } => {}
         }
     }
 
+    /// Notes that a peer is somewhere.
+    fn note_heard(&mut self, peer: PeerHandle, endpoint: Endpoint) {
+        if let Some(settings) = self.settings_mut(peer) {
+            settings.endpoint.get_or_insert(endpoint);
+        }
+        self.await_endpoint(peer, false);
+    }
+
+    /// Calls a peer, unless nobody knows where it is: then its owner can do nothing but say so to senders, and the
+    /// cost of a handshake would be spent on nothing.
     fn initiate(&mut self, peer: PeerHandle, worker: u32, now: Time, wall: Tai64N) {
         let owner = self.engine.owner(peer).unwrap_or(worker);
+        self.engine.set_owner(peer, owner);
         self.adopt(peer, owner, None);
+        if self.settings_of(peer).is_some_and(|settings| settings.endpoint.is_none()) {
+            return;
+        }
         match self.engine.initiate(peer, owner, now, wall) {
             Ok(Initiation { peer, owner, message }) => {
                 self.command(owner, PeerCommand::SendToPeer(peer, Datagram::new(&message)));

@@ -12,9 +12,9 @@ use crate::next_hop;
 use crate::outbox::{Outbox, Sink};
 use crate::packet::{Entry, Packet, Packets, Verdict};
 use crate::path::{OuterPath, data_class};
-use crate::process::Context;
+use crate::process::{Context, tell};
 use crate::reasons;
-use crate::reply::{self, Answer, Outcome};
+use crate::reply::Answer;
 use crate::snapshot::PeerIndex;
 use crate::state::WorkerState;
 
@@ -113,7 +113,11 @@ fn prepare<'s>(
         return None;
     };
     if !state.sessions.can_send(peer, context.now) {
-        packet.verdict = Verdict::AwaitSession(index);
+        if state.is_nowhere(peer) {
+            refuse(packet, Reason::PeerHasNoEndpoint, Answer::Unreachable, context, sink);
+        } else {
+            packet.verdict = Verdict::AwaitSession(index);
+        }
         return None;
     }
     let (inner_mtu, narrow) = match state.path_to(index, peer, context) {
@@ -126,7 +130,9 @@ fn prepare<'s>(
     let inner = packet.parsed.end();
     packet.frame.truncate(inner);
     if inner > usize::from(inner_mtu) {
-        too_big(packet, inner_mtu, context, sink);
+        // The path to this peer carries less than the tunnel's MTU promises.
+        let reason = forward::too_big(packet);
+        refuse(packet, reason, Answer::TooBig(inner_mtu), context, sink);
         return None;
     }
     if narrow {
@@ -140,19 +146,16 @@ fn prepare<'s>(
     Some(peer)
 }
 
-/// The path to this peer carries less than the tunnel's MTU promises.
-fn too_big<'s>(packet: &mut Packet<'s>, inner_mtu: u16, context: &Context<'s>, sink: &Sink<'_>) {
-    let reason = forward::too_big(packet);
+/// Drops a packet, and makes it the answer to its sender when one may be sent.
+fn refuse<'s>(
+    packet: &mut Packet<'s>,
+    reason: Reason,
+    due: Answer,
+    context: &Context<'s>,
+    sink: &Sink<'_>,
+) {
     packet.verdict = Verdict::Drop(reason);
-    match reply::answer(packet, Answer::TooBig(inner_mtu), context) {
-        Outcome::NotDue => {}
-        Outcome::Limited => sink.counters.replies_limited.bump(),
-        Outcome::Built => {
-            sink.counters.count_drop(reason, 1);
-            sink.counters.replies.bump();
-            crate::decide::decide_anew(packet, context);
-        }
-    }
+    tell(packet, Some(due), context, sink.counters);
 }
 
 fn seal(
@@ -210,6 +213,11 @@ fn seal(
 }
 
 impl WorkerState {
+    /// Whether the peer is here and nobody knows where to reach it: it has to call first.
+    pub(crate) fn is_nowhere(&self, peer: PeerHandle) -> bool {
+        self.sessions.has_peer(peer) && self.sessions.endpoint(peer).is_none()
+    }
+
     /// The outer path to a peer that this worker owns.
     pub(crate) fn path_to(
         &mut self,

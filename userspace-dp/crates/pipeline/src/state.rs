@@ -238,7 +238,9 @@ impl WorkerState {
             return false;
         };
         let ours = owner == Some(context.worker);
-        if owner.is_none() || ours && !self.sessions.can_send(peer, context.now) {
+        // What waits for a peer that cannot be called goes on to be dropped, and its sender told.
+        let waits = !self.sessions.can_send(peer, context.now) && !self.is_nowhere(peer);
+        if owner.is_none() || ours && waits {
             return false;
         }
         let Some(slot) = self.peers.get_mut(index as usize) else { return false };
@@ -274,7 +276,7 @@ impl WorkerState {
         more
     }
 
-    /// Seals and sends an empty packet.
+    /// Seals and sends an empty packet, to a peer that is somewhere.
     fn keepalive(
         &mut self,
         peer: PeerHandle,
@@ -282,6 +284,9 @@ impl WorkerState {
         sink: &mut Sink<'_>,
         out: &mut Outbox,
     ) {
+        if self.is_nowhere(peer) {
+            return;
+        }
         let Some(mut frame) = sink.pool.take() else {
             return sink.counters.count_drop(Reason::NoFrame, 1);
         };
@@ -324,7 +329,11 @@ impl WorkerState {
                 let _ = self.sessions.add_peer(peer, endpoint, keepalive, now);
                 if self.peers.get(peer.index() as usize).is_some_and(|slot| !slot.staged.is_empty())
                 {
-                    self.sessions.want_session(peer, now);
+                    if self.is_nowhere(peer) {
+                        self.mark_ready(peer.index());
+                    } else {
+                        self.sessions.want_session(peer, now);
+                    }
                 }
             }
             PeerCommand::Abandon(peer) => {

@@ -90,6 +90,42 @@ fn a_peer_that_is_wanted_is_called_once_from_the_worker_that_wants_it() {
 }
 
 #[test]
+fn a_peer_that_is_nowhere_gets_an_owner_and_is_called_once_it_is_somewhere() {
+    let mut scene = handshakes(2, 4, 64);
+    let remote = Remote::new(1, &scene.public);
+    let settings = PeerSettings { endpoint: None, keepalive: None };
+    let new = NewPeer { public: remote.public, preshared: None, settings };
+    let peer = scene.thread.add(new, START, wall(START)).unwrap();
+    let agreements = scene.thread.engine.statistics().agreements;
+    let wanted = HandshakeEvent::PeerWanted(peer.index(), WorkerId(1));
+    scene.workers[1].events.push(wanted).unwrap();
+    scene.workers[1].events.push(HandshakeEvent::HandshakeDue(peer)).unwrap();
+    turn(&mut scene, START);
+    assert_eq!(kinds(&mut scene, 1), [Told::Adopt]);
+    let statistics = scene.thread.engine.statistics();
+    assert_eq!((statistics.agreements, statistics.initiations_sent), (agreements, 0));
+    scene.client.set_endpoint(peer, Endpoint::configured(remote.address)).unwrap();
+    scene.workers[1].events.push(HandshakeEvent::HandshakeDue(peer)).unwrap();
+    turn(&mut scene, START);
+    assert_eq!(kinds(&mut scene, 1), [Told::SetEndpoint, Told::SendToPeer]);
+}
+
+#[test]
+fn a_peer_that_was_heard_is_called_without_a_configured_endpoint() {
+    let mut scene = handshakes(1, 4, 64);
+    let mut remote = Remote::new(1, &scene.public);
+    let settings = PeerSettings { endpoint: None, keepalive: None };
+    let new = NewPeer { public: remote.public, preshared: None, settings };
+    let peer = scene.thread.add(new, START, wall(START)).unwrap();
+    scene.hand_in(0, &remote.call(START), remote.address, START);
+    turn(&mut scene, START);
+    assert_eq!(kinds(&mut scene, 0), [Told::Adopt, Told::Install, Told::SendTo]);
+    scene.workers[0].events.push(HandshakeEvent::HandshakeDue(peer)).unwrap();
+    turn(&mut scene, START);
+    assert_eq!(kinds(&mut scene, 0), [Told::SendToPeer]);
+}
+
+#[test]
 fn a_call_that_nobody_answers_is_repeated_until_it_is_given_up() {
     let mut scene = handshakes(1, 4, 64);
     let remote = Remote::new(1, &scene.public);

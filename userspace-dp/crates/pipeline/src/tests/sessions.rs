@@ -4,9 +4,9 @@ use core::time::Duration;
 
 use telemetry::Reason;
 use wire::build::Packet;
-use wireguard::{REKEY_TIMEOUT, Role, STAGED_PACKETS};
+use wireguard::{Endpoint, REKEY_TIMEOUT, Role, STAGED_PACKETS};
 
-use super::with_port;
+use super::{icmp, with_port};
 use crate::handshake::{HandshakeEvent, PeerCommand};
 use crate::packet::{Arrivals, Entry, Ingress};
 use crate::snapshot::WorkerId;
@@ -43,6 +43,42 @@ fn a_packet_for_a_peer_without_owner_asks_for_one_and_waits() {
     site.now = site.now + Duration::from_secs(1);
     site.receive(LAN, [number(0, 3).frame()]);
     assert_eq!(site.out.handshakes.len(), 1, "but a second later");
+}
+
+#[test]
+fn the_sender_to_a_peer_that_is_nowhere_is_told_and_nobody_asks_for_a_handshake() {
+    let mut site = Site::new();
+    let nowhere = PeerCommand::Adopt { peer: peer_handle(0), endpoint: None, keepalive: None };
+    site.command(nowhere);
+    site.snapshot.tunnel.owners.claim(0, site.worker);
+    let sent = site.receive(LAN, [number(0, 1).frame()]);
+    assert_eq!(site.drops(), [(Reason::PeerHasNoEndpoint, 1)]);
+    assert_eq!(sent.len(), 1, "one answer");
+    let (kind, code, ..) = icmp(&sent[0]);
+    assert_eq!((sent[0].port, kind, code), (LAN, 3, 1), "host unreachable");
+    site.pass(REKEY_TIMEOUT);
+    assert_eq!((site.out.handshakes.len(), site.state.frames_held()), (0, 0));
+    // Once it is somewhere, packets wait for it and a handshake is asked for.
+    let at = Endpoint::configured(PEERS[0].socket());
+    site.command(PeerCommand::SetEndpoint(peer_handle(0), at));
+    assert_eq!(site.receive(LAN, [number(0, 2).frame()]), []);
+    site.poll();
+    assert!(matches!(site.out.handshakes.pop_front(), Some(HandshakeEvent::HandshakeDue(_))));
+    assert_eq!(site.state.frames_held(), 1);
+}
+
+#[test]
+fn what_waited_for_an_owner_of_a_peer_that_is_nowhere_is_told_too() {
+    let mut site = Site::new();
+    site.receive(LAN, (0..3).map(|serial| number(0, serial).frame()));
+    assert_eq!(site.state.frames_held(), 3);
+    let nowhere = PeerCommand::Adopt { peer: peer_handle(0), endpoint: None, keepalive: None };
+    site.command(nowhere);
+    site.snapshot.tunnel.owners.claim(0, site.worker);
+    site.poll();
+    assert_eq!((site.sent().len(), site.state.frames_held()), (3, 0));
+    assert_eq!(site.drops(), [(Reason::PeerHasNoEndpoint, 3)]);
+    site.assert_frames_complete();
 }
 
 #[test]
