@@ -5,6 +5,7 @@
 //! last member of the hand-off mesh and owns frames of its own. Nothing from here blocks a worker: full rings
 //! drop the newest and count it.
 
+use core::net::{Ipv4Addr, Ipv6Addr};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use super::wake::Sleeper;
 
 /// Packets moved in one direction before the other gets its turn.
 const QUOTA: usize = 64;
+/// Groups of this scope and less do not leave a link.
+const LINK_SCOPE: u8 = 2;
 /// The longest sleep, so that the end is noticed without a wake-up.
 const SLEEP: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 
@@ -136,6 +139,11 @@ impl<K: KernelSide> SlowPath<K> {
                 }
             }
             self.counters.injected.bump();
+            if is_for_link(frame.data()) {
+                self.counters.count_drop(Reason::LinkScope, 1);
+                self.pool.put(frame);
+                continue;
+            }
             let worker = worker_of(frame.data(), self.workers.len());
             let packet = Ingress { frame, entry: Entry::Local, arrived: Monotonic.now(), hops: 0 };
             if let Err(packet) = self.seat.hand_over(worker, packet) {
@@ -170,16 +178,46 @@ fn is_fatal(error: &io::Error) -> bool {
 /// Spreads packets over the workers by their addresses, so that one conversation stays in order. The worker
 /// hands the packet to the peer's owner if it is another.
 fn worker_of(packet: &[u8], workers: usize) -> usize {
+    let sum = addresses_of(packet)
+        .iter()
+        .fold(0usize, |sum, &byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
+    sum % workers.max(1)
+}
+
+/// Source and destination, one behind the other; nothing of what is no IP packet.
+fn addresses_of(packet: &[u8]) -> &[u8] {
     let addresses = match packet.first().map(|byte| byte >> 4) {
         Some(4) => packet.get(12..20),
         Some(6) => packet.get(8..40),
         _ => None,
     };
-    let sum = addresses
-        .unwrap_or_default()
-        .iter()
-        .fold(0usize, |sum, &byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
-    sum % workers.max(1)
+    addresses.unwrap_or_default()
+}
+
+/// Whether the packet is for the other stations of a link. The kernel takes the device for one, and asks it for
+/// routers and listeners as soon as it is up.
+fn is_for_link(packet: &[u8]) -> bool {
+    match *addresses_of(packet) {
+        [a, b, c, d, e, f, g, h] => {
+            let (source, destination) = (Ipv4Addr::new(a, b, c, d), Ipv4Addr::new(e, f, g, h));
+            source.is_link_local()
+                || destination.is_link_local()
+                || destination.is_broadcast()
+                || [e, f, g] == [224, 0, 0]
+        }
+        ref both => match both.as_chunks::<16>().0 {
+            [source, destination] => {
+                let (source, destination) = (Ipv6Addr::from(*source), Ipv6Addr::from(*destination));
+                // The scope is the lower half of the second byte (RFC 4291, section 2.7).
+                let scope = destination.octets()[1] & 0xf;
+                source.is_unspecified()
+                    || source.is_unicast_link_local()
+                    || destination.is_unicast_link_local()
+                    || destination.is_multicast() && scope <= LINK_SCOPE
+            }
+            _ => false,
+        },
+    }
 }
 
 #[cfg(test)]

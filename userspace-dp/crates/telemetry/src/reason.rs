@@ -146,6 +146,7 @@ reasons! {
     WgNoSession             "wg_no_session"                 Detunnel  Normal    "There is no session to send under.";
     WgBufferLength          "wg_buffer_length"              Detunnel  Fault     "The frame does not hold header, payload and tag.";
 
+    LinkScope               "link_scope"              Policy    Normal    "From the gateway's own kernel into the tunnel, but for a link only (a router solicitation, a multicast report): a tunnel is none.";
     LocalSource             "local_source"            Policy    Hostile   "The source is an address of the gateway itself.";
     MartianSource           "martian_source"          Policy    Hostile   "The source can never be forwarded: unspecified, loopback, multicast or broadcast.";
     MartianDestination      "martian_destination"     Policy    Normal    "The destination can never be forwarded: unspecified, loopback, link-local, multicast or broadcast.";

@@ -131,6 +131,49 @@ fn packets_go_both_ways_unchanged_and_in_order() {
     scene.end();
 }
 
+/// A packet of nothing but its addresses.
+fn between(source: &str, destination: &str) -> Vec<u8> {
+    let octets = |text: &str| match text.parse().unwrap() {
+        core::net::IpAddr::V4(address) => address.octets().to_vec(),
+        core::net::IpAddr::V6(address) => address.octets().to_vec(),
+    };
+    let (source, destination) = (octets(source), octets(destination));
+    let begins = if source.len() == 4 { vec![0x45; 12] } else { vec![0x60; 8] };
+    [begins, source, destination].concat()
+}
+
+#[test]
+fn what_is_for_a_link_only_goes_into_no_tunnel_and_is_counted() {
+    let mut scene = scene(1, 64);
+    let for_a_link = [
+        between("fe80::1", "ff02::2"),
+        between("::", "ff02::16"),
+        between("::", "ff02::1:ff00:1"),
+        between("fd00:8::1", "fe80::2"),
+        between("fd00:8::1", "ff01::1"),
+        between("10.8.0.1", "224.0.0.22"),
+        between("10.8.0.1", "255.255.255.255"),
+        between("169.254.3.4", "10.8.0.2"),
+        between("10.8.0.1", "169.254.3.4"),
+    ];
+    let beyond = [
+        between("fd00:8::1", "fd00:8::2"),
+        between("fd00:8::1", "ff05::2"),
+        between("10.8.0.1", "10.8.0.2"),
+        between("10.8.0.1", "224.0.1.1"),
+        vec![0x60; 39],
+    ];
+    for packet in for_a_link.iter().chain(&beyond) {
+        scene.kernel.send(packet).unwrap();
+    }
+    assert_eq!(scene.slow.move_from_kernel().unwrap(), for_a_link.len() + beyond.len());
+    assert_eq!(scene.taken_over(), beyond);
+    let counters = &scene.slow.counters;
+    assert_eq!(counters.dropped(Reason::LinkScope), for_a_link.len() as u64);
+    assert_eq!(counters.dropped_total(), for_a_link.len() as u64);
+    scene.end();
+}
+
 #[test]
 fn a_kernel_without_room_loses_the_packet_and_it_is_counted() {
     let mut scene = scene(1, 16);
