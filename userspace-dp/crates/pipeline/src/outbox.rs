@@ -161,8 +161,8 @@ impl Outbox {
         self.ports.get_mut(usize::from(port.0))?.waiting.pop_front()
     }
 
-    /// Moves what `device` has room for onto its transmit ring, oldest first. Calls `sent` with the arrival
-    /// time of each burst's first frame and the number and bytes of its frames.
+    /// Moves what `device` has room for onto its transmit ring, oldest first. Calls `sent` for each run of
+    /// frames that arrived at one time: with that time, and their number and bytes.
     pub fn flush(
         &mut self,
         port: PortId,
@@ -172,25 +172,26 @@ impl Outbox {
     ) {
         let Some(lane) = self.ports.get_mut(usize::from(port.0)) else { return };
         let Lane { waiting: queue, stuck_since } = lane;
-        while let Some(first) = queue.front() {
-            let arrived = first.arrived;
+        while !queue.is_empty() {
             let mut burst = Burst::new();
-            let mut times = ArrayVec::<Time, { io::BURST }>::new();
+            let mut notes = ArrayVec::<(Time, u64), { io::BURST }>::new();
             while !burst.is_full() {
                 let Some(outgoing) = queue.pop_front() else { break };
-                times.push(outgoing.arrived);
+                notes.push((outgoing.arrived, outgoing.frame.len() as u64));
                 burst.push(outgoing.frame);
             }
-            let bytes: u64 = burst.iter().map(|frame| frame.len() as u64).sum();
             let queued = device.transmit(&mut burst);
-            let left: u64 = burst.iter().map(|frame| frame.len() as u64).sum();
             if queued > 0 {
                 *stuck_since = None;
-                sent(arrived, queued as u64, bytes - left);
             }
             let stuck = !burst.is_empty();
-            while let (Some(frame), Some(arrived)) = (burst.pop(), times.pop()) {
+            while let Some(frame) = burst.pop() {
+                let arrived = notes.pop().map_or(now, |(arrived, _)| arrived);
                 queue.push_front(Outgoing { frame, arrived });
+            }
+            for run in notes.chunk_by(|one, next| one.0 == next.0) {
+                let Some((arrived, _)) = run.first() else { continue };
+                sent(*arrived, run.len() as u64, run.iter().map(|(_, length)| length).sum());
             }
             if stuck {
                 stuck_since.get_or_insert(now);

@@ -7,6 +7,7 @@ mod forwarding;
 mod hand_over;
 mod handshakes;
 mod neighbours;
+mod outbox;
 mod sealing;
 mod sessions;
 mod tunnel;
