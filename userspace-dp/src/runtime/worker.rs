@@ -15,7 +15,7 @@ use pipeline::{
     Timed, Untimed, WorkerId, WorkerState,
 };
 use rtrb::{Consumer, Producer};
-use telemetry::{Reason, WorkerCounters};
+use telemetry::{Reason, Stage, WorkerCounters};
 
 use super::mesh::MeshSeat;
 use super::publish::Subscriber;
@@ -24,7 +24,7 @@ use super::wake::Waker;
 
 /// Commands carried out in one turn: an unbounded drain would stall the rings.
 const COMMANDS_PER_TURN: usize = 64;
-/// One burst in this many has its stages timed.
+/// One burst in this many has its stages timed, and one turn in this many its last stage.
 const TIMED_ONE_IN: u64 = 64;
 /// Hand-over rings are drained up to this many packets a turn.
 const TAKE_OVER_PER_TURN: usize = io::BURST;
@@ -140,7 +140,7 @@ impl<P: Port> Body<P> {
         handled += self.take_over(context, counters, clock);
         let mut sink = Sink { pool: &mut self.pool, counters };
         self.state.poll(context, &mut sink, &mut self.outbox);
-        let taken = self.deliver(context, counters, clock);
+        let taken = self.transmit(context, counters, clock);
         counters.frames_free.set(self.pool.len() as u64);
         counters.frames_held.set((self.state.frames_held() + self.outbox.frames()) as u64);
         counters.frames_owed.set(self.seat.owed() as u64);
@@ -231,6 +231,25 @@ impl<P: Port> Body<P> {
         self.state.process(arrivals, context, &mut sink, &mut self.outbox, timer);
     }
 
+    /// The last stage: delivers what is finished. How many packets devices took.
+    fn transmit(
+        &mut self,
+        context: &Context<'_>,
+        counters: &WorkerCounters,
+        clock: &impl clock::Clock,
+    ) -> usize {
+        let finished = self.outbox.frames();
+        let is_timed = finished > 0 && counters.turns.read().is_multiple_of(TIMED_ONE_IN);
+        let mut timer = is_timed.then(|| Timed::start(|| clock.now()));
+        let taken = self.deliver(context, counters, clock);
+        let moved = finished.saturating_sub(self.outbox.frames());
+        match &mut timer {
+            Some(timer) => timer.ended(Stage::Transmit, moved, counters),
+            None => Untimed.ended(Stage::Transmit, moved, counters),
+        }
+        taken
+    }
+
     /// Moves finished packets onto rings: devices, other workers, the slow path; then events. How many packets
     /// devices took.
     fn deliver(
@@ -243,11 +262,14 @@ impl<P: Port> Body<P> {
         let mut sink = Sink { pool: &mut self.pool, counters };
         for device in &mut self.devices {
             let queue = &mut device.queue;
+            // One reading for all that the device takes now.
+            let mut now = None;
             self.outbox.flush(device.port, queue, context.now, |arrived, packets, bytes| {
                 taken += packets as usize;
                 counters.transmitted_packets.add(packets);
                 counters.transmitted_bytes.add(bytes);
-                let waited = clock.now().since(arrived).as_nanos();
+                let now = *now.get_or_insert_with(|| clock.now());
+                let waited = now.since(arrived).as_nanos();
                 counters.latency.record(u64::try_from(waited).unwrap_or(u64::MAX), packets);
             });
             match queue.kick() {

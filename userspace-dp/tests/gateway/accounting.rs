@@ -79,6 +79,7 @@ fn workers_shared_the_work(gateway: &RingwallGateway) -> Result<()> {
         ensure!(number(latency, "count")? > 0 && quantiles[0] > 0, "no latency: {latency}");
         ensure!(quantiles.is_sorted(), "quantiles out of order: {latency}");
         for stage in rows(worker, "stages")? {
+            ensure!(number(stage, "packets")? > 0, "a stage that did nothing: {worker}");
             let (timed, all) = (number(stage, "timed_packets")?, number(stage, "packets")?);
             ensure!(timed <= all, "more packets timed than seen: {stage}");
             ensure!(
@@ -86,6 +87,11 @@ fn workers_shared_the_work(gateway: &RingwallGateway) -> Result<()> {
                 "time without packets: {stage}"
             );
         }
+    }
+    for stage in ["parse", "classify", "detunnel", "policy", "forward", "egress", "transmit"] {
+        let of_stage = workers.iter().filter_map(|worker| rows(worker, "stages").ok()).flatten();
+        let timed = of_stage.filter(|row| row["stage"] == stage).map(|row| number(row, "timed_ns"));
+        ensure!(timed.sum::<Result<u64>>()? > 0, "no cost of {stage}: {runtime}");
     }
     Ok(())
 }

@@ -81,6 +81,7 @@ impl WorkerState {
         }
         self.look_for_owners(context, sink, out);
         self.flush_ready(context, sink, out);
+        timer.skip();
         let mut packets = Packets::new();
         let arrived = arrivals.len();
         parse(arrivals, &mut packets, context, sink);
@@ -91,37 +92,39 @@ impl WorkerState {
 
         if !tunnelled.is_empty() {
             detunnel::detunnel(self, &mut packets, &tunnelled, context, out, counters);
+            timer.ended(Stage::Detunnel, tunnelled.len(), counters);
             // A session that this burst confirmed: what waited for it goes first.
             self.flush_ready(context, sink, out);
-            timer.ended(Stage::Detunnel, tunnelled.len(), counters);
+            timer.skip();
         }
 
+        // What is here to be sealed has been routed, judged and counted at another worker.
         let route =
             |packet: &&mut Packet<'_>| packet.pending() && !matches!(packet.entry, Entry::Seal(_));
         packets.iter_mut().filter(route).for_each(|packet| decide::find_hop(packet, context));
         packets.iter_mut().filter(route).for_each(|packet| decide::find_peer(packet, context));
         let mut decided = 0;
-        for packet in packets.iter_mut().filter(|packet| packet.pending()) {
+        for packet in packets.iter_mut().filter(route) {
             decided += 1;
-            if !matches!(packet.entry, Entry::Seal(_)) {
-                let due = decide::decide(packet, context);
-                tell(packet, due, context, counters);
-            }
+            let due = decide::decide(packet, context);
+            tell(packet, due, context, counters);
         }
         timer.ended(Stage::Policy, decided, counters);
 
         let mut forwarded = 0;
-        for packet in packets.iter_mut().filter(|packet| packet.pending()) {
+        for packet in packets.iter_mut().filter(route) {
             forwarded += 1;
-            if !matches!(packet.entry, Entry::Seal(_)) {
-                let due = forward::forward(self, packet, context);
-                tell(packet, due, context, counters);
-            }
+            let due = forward::forward(self, packet, context);
+            tell(packet, due, context, counters);
         }
         timer.ended(Stage::Forward, forwarded, counters);
 
+        let pending = packets.iter().filter(|packet| packet.pending()).count();
         egress::egress(self, &mut packets, context, sink, out);
-        timer.ended(Stage::Egress, forwarded, counters);
+        let elsewhere =
+            |packet: &&Packet<'_>| matches!(packet.verdict, Verdict::HandOff(_, Entry::Seal(_)));
+        let handed_over = packets.iter().filter(elsewhere).count();
+        timer.ended(Stage::Egress, pending - handed_over.min(pending), counters);
         self.finish(&mut packets, context, sink, out);
     }
 

@@ -8,6 +8,9 @@ use telemetry::{Stage, WorkerCounters};
 
 /// Told when a stage of a burst ends.
 pub trait StageTimer {
+    /// What was done since the last stage is none of the next one's.
+    fn skip(&mut self);
+
     /// `stage` has handled `packets` packets of the burst.
     fn ended(&mut self, stage: Stage, packets: usize, counters: &WorkerCounters);
 }
@@ -17,6 +20,9 @@ pub trait StageTimer {
 pub struct Untimed;
 
 impl StageTimer for Untimed {
+    #[inline]
+    fn skip(&mut self) {}
+
     #[inline]
     fn ended(&mut self, stage: Stage, packets: usize, counters: &WorkerCounters) {
         counters.stage(stage).packets.add(packets as u64);
@@ -39,6 +45,10 @@ impl<F: FnMut() -> Time> Timed<F> {
 }
 
 impl<F: FnMut() -> Time> StageTimer for Timed<F> {
+    fn skip(&mut self) {
+        self.last = (self.now)();
+    }
+
     fn ended(&mut self, stage: Stage, packets: usize, counters: &WorkerCounters) {
         let now = (self.now)();
         let counters = counters.stage(stage);

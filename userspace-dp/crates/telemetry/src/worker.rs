@@ -26,7 +26,7 @@ pub struct WorkerCounters {
     pub transmitted_packets: Counter,
     /// Bytes of those frames, link headers included.
     pub transmitted_bytes: Counter,
-    /// Bursts processed; packets per burst tells how busy the rings are.
+    /// Bursts processed: of devices, of other workers, of the slow path.
     pub bursts: Counter,
     /// Turns of the poll loop.
     pub turns: Counter,

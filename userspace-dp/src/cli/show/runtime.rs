@@ -40,7 +40,7 @@ fn workers(runtime: &Runtime, paint: Paint) -> String {
             cell(worker.punted),
             cell(worker.injected),
             cell(worker.replies),
-            per(worker.rx_packets, worker.bursts),
+            per(worker.rx_packets + worker.taken_over + worker.injected, worker.bursts),
             percent(worker.busy_ns, worker.busy_ns.saturating_add(worker.idle_ns)),
             cell(worker.generation),
         ]);
@@ -137,7 +137,7 @@ mod tests {
         };
         let expected = "\
 worker  cpu  state  received  sent  dropped  handed over  taken over  to kernel  from kernel  replies  packets/burst   busy  generation
-     0    3  alive       640   600       40            5           6          7            8        9           32.0  25.0%           2
+     0    3  alive       640   600       40            5           6          7            8        9           32.7  25.0%           2
 
 worker  stage   packets  dropped  ns/packet
      0  parse       640        0       11.0

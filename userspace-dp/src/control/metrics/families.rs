@@ -70,7 +70,7 @@ pub(super) static FAMILIES: &[Family] = &[
     family("ringwall_worker_received_bytes", WORKER, Worker(|c| c.received_bytes.read()), "Bytes of those frames, link headers included."),
     family("ringwall_worker_transmitted_packets", WORKER, Worker(|c| c.transmitted_packets.read()), "Frames put on transmit rings."),
     family("ringwall_worker_transmitted_bytes", WORKER, Worker(|c| c.transmitted_bytes.read()), "Bytes of those frames, link headers included."),
-    family("ringwall_worker_bursts", WORKER, Worker(|c| c.bursts.read()), "Bursts processed; received packets per burst tell how busy the rings are."),
+    family("ringwall_worker_bursts", WORKER, Worker(|c| c.bursts.read()), "Bursts processed; received, taken over and injected packets per burst tell how busy the rings are."),
     family("ringwall_worker_turns", WORKER, Worker(|c| c.turns.read()), "Turns of the poll loop, empty ones included."),
     family("ringwall_worker_handed_over_packets", WORKER, Worker(|c| c.handed_over.read()), "Packets handed to other workers."),
     family("ringwall_worker_taken_over_packets", WORKER, Worker(|c| c.taken_over.read()), "Packets taken over from other workers."),
@@ -87,7 +87,7 @@ pub(super) static FAMILIES: &[Family] = &[
     family("ringwall_worker_frames", &["worker", "state"], Own(MetricType::Gauge, worker_frames), "Frames of the worker outside its rings: `free`, `held` for a neighbour or a session, `owed` to others."),
     family("ringwall_worker_latency_seconds", WORKER, Own(MetricType::Histogram, latency), "Time from receive ring to transmit ring. The sum is exact to a sixteenth."),
 
-    family("ringwall_stage_packets", STAGE, Stage(|s| s.packets.read()), "Packets that a stage looked at."),
+    family("ringwall_stage_packets", STAGE, Stage(|s| s.packets.read()), "Packets that a stage looked at; a packet that goes to another worker to be opened is parsed at both, one to be sealed is counted by each later stage once."),
     family("ringwall_stage_timed_packets", STAGE, Stage(|s| s.timed_packets.read()), "Packets of the bursts whose stages were timed, a sample of all."),
     family("ringwall_stage_timed_seconds", STAGE, StageSeconds(|s| s.timed_nanos.read()), "Time of those bursts in the stage; divided by the timed packets it is the cost of a packet."),
 

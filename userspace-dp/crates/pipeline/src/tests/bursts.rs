@@ -1,14 +1,15 @@
 //! How packets are grouped into bursts changes nothing about what becomes of them.
 
 use proptest::prelude::*;
-use telemetry::{Reason, Stage};
+use telemetry::{Reason, Stage, WorkerCounters};
 use wire::build::Packet;
 use wire::tcp::Flags;
 
 use super::with_port;
 use crate::outbox::ControlEvent;
-use crate::packet::Entry;
+use crate::packet::{Arrivals, Entry, Ingress};
 use crate::snapshot::{PortId, WorkerId};
+use crate::stages::StageTimer;
 use crate::testing::{
     LAN, LAN_HOST, LAN_HOST6, PEERS, Remote, SERVER, SERVER6, SITE_LIMITS, Sent, Site, WAN,
 };
@@ -95,6 +96,45 @@ impl Draft {
         }
         (port, if self.twice { vec![frame.clone(), frame] } else { vec![frame] })
     }
+}
+
+/// A timer that notes what it is told.
+#[derive(Default)]
+struct Notes(Vec<Option<Stage>>);
+
+impl StageTimer for Notes {
+    fn skip(&mut self) {
+        self.0.push(None);
+    }
+    fn ended(&mut self, stage: Stage, _: usize, _: &WorkerCounters) {
+        self.0.push(Some(stage));
+    }
+}
+
+#[test]
+fn what_waited_before_a_burst_is_no_cost_of_its_stages() {
+    let mut site = Site::new();
+    let mut remote = site.connect(0);
+    let frame =
+        site.frame(&remote.frame(&Packet::ping(PEERS[0].host, LAN_HOST, 1, 1).ip(), site.now));
+    let mut arrivals = Arrivals::new();
+    arrivals.push(Ingress { frame, entry: Entry::Port(WAN), arrived: site.now, hops: 0 });
+    let mut notes = Notes::default();
+    site.process_with(&mut arrivals, &mut notes);
+    use Stage::{Classify, Detunnel, Egress, Forward, Parse, Policy};
+    let (skip, ended) = (None, Some);
+    let expected = [
+        skip,
+        ended(Parse),
+        ended(Classify),
+        ended(Detunnel),
+        skip,
+        ended(Policy),
+        ended(Forward),
+        ended(Egress),
+    ];
+    assert_eq!(notes.0, expected);
+    assert_eq!(site.sent().len(), 1);
 }
 
 /// Everything that a gateway did with some packets.

@@ -1,6 +1,6 @@
 //! Packets that another worker has to handle.
 
-use telemetry::Reason;
+use telemetry::{Reason, Stage};
 use wire::build::Packet;
 use wireguard::Role;
 
@@ -48,6 +48,22 @@ fn a_packet_into_a_tunnel_passes_every_check_here_and_is_sealed_by_the_owner() {
         Packet::udp(with_port(LAN_HOST, 1).as_str(), with_port(PEERS[0].host, 23).as_str());
     assert_eq!(first.receive(LAN, [denied.frame()]), []);
     assert_eq!((first.drops(), first.handed_off()), (vec![(Reason::PolicyDeny, 1)], vec![]));
+}
+
+#[test]
+fn a_packet_that_is_sealed_elsewhere_is_counted_by_each_later_stage_once() {
+    let (mut first, mut second) = two_workers();
+    let _remote = second.connect(0);
+    first.snapshot.tunnel.owners.claim(0, WorkerId(1));
+    let counts = |site: &Site| {
+        [Stage::Policy, Stage::Forward, Stage::Egress]
+            .map(|stage| site.counters.stage(stage).packets.read())
+    };
+    first.receive(LAN, [to_peer().frame(), to_peer().frame()]);
+    assert_eq!((counts(&first), counts(&second)), ([2, 2, 0], [0; 3]));
+    let handed = first.handed_off().into_iter().map(|(.., bytes)| bytes);
+    assert_eq!(second.enter(Entry::Seal(0), handed).len(), 2);
+    assert_eq!((counts(&first), counts(&second)), ([2, 2, 0], [0, 0, 2]));
 }
 
 #[test]
