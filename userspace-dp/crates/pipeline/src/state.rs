@@ -378,7 +378,10 @@ impl WorkerState {
         out: &mut Outbox,
     ) {
         match self.sessions.endpoint(peer) {
-            Some(endpoint) => self.send(endpoint, datagram, context, sink, out),
+            Some(endpoint) => {
+                self.sessions.note_handshake_sent(peer, datagram.as_bytes().len());
+                self.send(endpoint, datagram, context, sink, out);
+            }
             None => sink.counters.count_drop(Reason::PeerHasNoEndpoint, 1),
         }
     }

@@ -117,9 +117,9 @@ pub(super) static FAMILIES: &[Family] = &[
     family("ringwall_wireguard_given_up", &[], Handshakes(|h| h.given_up), "Handshakes given up."),
     family("ringwall_wireguard_peers", &[], Own(MetricType::Gauge, peer_count), "Peers configured."),
     family("ringwall_wireguard_peer_received_packets", PEER, OfPeer(|p| p.rx_packets), "Data messages accepted from the peer."),
-    family("ringwall_wireguard_peer_received_bytes", PEER, OfPeer(|p| p.rx_bytes), "Bytes accepted from the peer, as wg(8) counts them."),
+    family("ringwall_wireguard_peer_received_bytes", PEER, OfPeer(|p| p.rx_bytes), "Bytes of messages accepted from the peer, headers, padding, tags and handshakes included, as wg(8) counts them."),
     family("ringwall_wireguard_peer_transmitted_packets", PEER, OfPeer(|p| p.tx_packets), "Data messages sealed for the peer."),
-    family("ringwall_wireguard_peer_transmitted_bytes", PEER, OfPeer(|p| p.tx_bytes), "Bytes sealed for the peer, as wg(8) counts them."),
+    family("ringwall_wireguard_peer_transmitted_bytes", PEER, OfPeer(|p| p.tx_bytes), "Bytes of messages for the peer, headers, padding, tags and handshakes included, as wg(8) counts them."),
     family("ringwall_wireguard_peer_latest_handshake_timestamp_seconds", PEER, Own(MetricType::Gauge, latest_handshake), "When the newest session was made, in seconds since the Unix epoch; absent before the first."),
 ];
 

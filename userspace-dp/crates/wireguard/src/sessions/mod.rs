@@ -54,11 +54,12 @@ pub struct PeerStatus {
     pub last_handshake: Option<Time>,
     /// Data messages received and authenticated, keepalives included.
     pub received_packets: u64,
-    /// Payload bytes received and authenticated.
+    /// Bytes of messages that were authenticated: data with header, padding and tag, and the handshakes that made
+    /// sessions. It is what Linux counts.
     pub received_bytes: u64,
     /// Data messages sealed, keepalives included.
     pub sent_packets: u64,
-    /// Payload bytes sealed, padding included.
+    /// The same of messages for the peer.
     pub sent_bytes: u64,
 }
 
@@ -182,6 +183,13 @@ impl Sessions {
         state.map(|state| state.endpoint = Some(endpoint)).is_some()
     }
 
+    /// Counts a handshake message for the peer, apart from responses, which come with [`Sessions::install`].
+    pub fn note_handshake_sent(&mut self, peer: PeerHandle, bytes: usize) {
+        if let Some(state) = self.peer_mut(peer) {
+            state.sent_bytes += bytes as u64;
+        }
+    }
+
     /// Leaves our own address towards the peer to routing again, as a repeated initiation does.
     pub fn forget_local_address(&mut self, peer: PeerHandle) {
         if let Some(state) = self.peer_mut(peer) {
@@ -216,6 +224,7 @@ impl Sessions {
     ) -> Result<bool, Rejected> {
         let index = peer.index();
         let state = self.peer_mut(peer).ok_or(Rejected::StalePeer)?;
+        state.note_handshake_bytes(keypair.role);
         let installed = state.slots.install(keypair.role);
         let sends_at_once = keypair.role == Role::Initiator;
         state.note_handshake(sends_at_once, now);

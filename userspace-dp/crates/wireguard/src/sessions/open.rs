@@ -231,7 +231,7 @@ impl Sessions {
         }
         let peer = &mut self.peers[index as usize];
         peer.received_packets += summary.packets;
-        peer.received_bytes += summary.bytes;
+        peer.received_bytes += summary.bytes + summary.packets * DATA_OVERHEAD as u64;
         if let Some(deadline) = peer.note_received(summary.bytes > 0, now) {
             self.wheel.no_later_than(index, deadline);
         }

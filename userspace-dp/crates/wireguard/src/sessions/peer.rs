@@ -8,8 +8,10 @@ use core::time::Duration;
 use clock::Time;
 
 use super::slots::Slots;
-use crate::Endpoint;
-use crate::protocol::{KEEPALIVE_TIMEOUT, NO_ANSWER_TIMEOUT, REKEY_TIMEOUT};
+use crate::protocol::{
+    INITIATION_LENGTH, KEEPALIVE_TIMEOUT, NO_ANSWER_TIMEOUT, REKEY_TIMEOUT, RESPONSE_LENGTH,
+};
+use crate::{Endpoint, Role};
 
 /// The data-path state of one peer.
 #[repr(align(64))]
@@ -118,6 +120,17 @@ impl Peer {
         self.timers.last_traversal = now;
         self.timers.confirmation_owed = confirmation_owed;
         self.last_handshake = Some(now);
+    }
+
+    /// Counts the messages that made a session: as responder both, as initiator the answer.
+    pub(super) fn note_handshake_bytes(&mut self, ours: Role) {
+        match ours {
+            Role::Responder => {
+                self.received_bytes += INITIATION_LENGTH as u64;
+                self.sent_bytes += RESPONSE_LENGTH as u64;
+            }
+            Role::Initiator => self.received_bytes += RESPONSE_LENGTH as u64,
+        }
     }
 
     /// A new session is needed. True when this is news: not more often than every five seconds.

@@ -135,7 +135,7 @@ impl Sessions {
     fn note_sent(&mut self, index: u32, packets: u64, bytes: u64, now: Time) {
         let peer = &mut self.peers[index as usize];
         peer.sent_packets += packets;
-        peer.sent_bytes += bytes;
+        peer.sent_bytes += bytes + packets * DATA_OVERHEAD as u64;
         if let Some(deadline) = peer.note_sent(bytes > 0, now) {
             self.wheel.no_later_than(index, deadline);
         }

@@ -460,14 +460,19 @@ fn a_packet_that_would_move_its_peer_has_to_show_where_it_came_from() {
 }
 
 #[test]
-fn status_counts_payload_both_ways() {
+fn status_counts_whole_messages_both_ways_as_linux_does() {
     let (mut a, mut b) = connected(START);
     let message = a.seal(&[0x45; 50], START).unwrap();
     b.open(&message, START).unwrap();
+    // A keepalive, and 50 bytes padded to 64, with header and tag each; before them the two handshake messages.
+    let data = 32 + 64 + 32;
+    let (initiation, response) = (148, 92);
+    a.0.note_handshake_sent(PEER, initiation as usize);
     let status = a.0.status(PEER).unwrap();
-    assert_eq!((status.sent_packets, status.sent_bytes), (2, 64));
+    assert_eq!((status.sent_packets, status.sent_bytes), (2, initiation + data));
+    assert_eq!((status.received_packets, status.received_bytes), (0, response));
     let status = b.0.status(PEER).unwrap();
     assert_eq!((status.received_packets, status.sent_packets), (2, 0));
-    assert_eq!((status.received_bytes, status.sent_bytes), (64, 0));
+    assert_eq!((status.received_bytes, status.sent_bytes), (initiation + data, response));
     assert_eq!(status.last_handshake, Some(START));
 }
