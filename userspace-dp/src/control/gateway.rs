@@ -229,10 +229,12 @@ impl Gateway {
         };
         let peers: Arc<[_]> = self.running.registry.iter().cloned().collect();
         let loaded = Arc::clone(&self.loaded);
+        let public_key = self.running.public_key;
         self.observer.renew(|view| {
             view.reload = Some(reload);
             view.peers = peers;
             view.loaded = loaded;
+            view.public_key = public_key;
         });
     }
 }

@@ -1,6 +1,7 @@
 //! Reload: a new configuration takes the place of the old one whole, or not at all.
 //!
-//! Peers that stay keep their sessions. What only a restart can change is named and refused.
+//! Peers that stay keep their sessions, also when the gateway's own key changes: that is for handshakes from then on.
+//! What only a restart can change is named and refused.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use config::Config;
 use tracing::warn;
+use wireguard::{PrivateKey, PublicKey};
 
 use super::gateway::Gateway;
 use super::netlink::Tables;
@@ -15,7 +17,7 @@ use super::peers::{PeerRegistry, Transition};
 use super::running::Running;
 use super::snapshots::SnapshotMaker;
 use super::{logging, rules};
-use crate::runtime::handshake::HandshakeClient;
+use crate::runtime::handshake::{HandshakeClient, NewIdentity};
 
 /// Reads the configuration at `path` and makes it the one in effect. What changed.
 ///
@@ -34,16 +36,20 @@ pub(super) fn reload(gateway: &mut Gateway, path: &Path) -> Result<String> {
         gateway.loaded = Arc::new(loaded);
         return Ok("nothing has changed".into());
     }
-    let removed = apply(gateway, &loaded.config)?;
+    let applied = apply(gateway, &loaded.config)?;
     logging::set_level(loaded.config.telemetry.log_level);
     gateway.loaded = Arc::new(loaded);
     let mut message = format!(
-        "{} peers added, {removed} removed, {} changed; policy {}, zones {}",
+        "{} peers added, {} removed, {} changed; policy {}, zones {}",
         changes.peers_added.len(),
+        applied.peers_removed,
         changes.peers_changed.len(),
         said(changes.policy),
         said(changes.zones),
     );
+    if let Some(public_key) = applied.public_key {
+        message += &format!("; the gateway's public key is {public_key} now");
+    }
     // Peers and policy are in effect by now, so this is no refusal.
     if let Err(error) = gateway.route_peers() {
         message += &format!("; {error:#}");
@@ -58,58 +64,115 @@ fn said(changed: config::Changed) -> &'static str {
     }
 }
 
-/// Brings peers, policy and zones to what `wanted` says; how many peers went.
-fn apply(gateway: &mut Gateway, wanted: &Config) -> Result<usize> {
+/// What became different.
+struct Applied {
+    peers_removed: usize,
+    /// When the private key changed.
+    public_key: Option<PublicKey>,
+}
+
+/// Brings private key, peers, policy and zones to what `wanted` says.
+fn apply(gateway: &mut Gateway, wanted: &Config) -> Result<Applied> {
     let Running { registry, client, maker, mirror, .. } = &mut gateway.running;
-    let transition = prepare(registry, client.as_ref(), maker, mirror.tables(), wanted)?;
+    let mut parts = Parts { registry, client: client.as_ref(), maker, tables: mirror.tables() };
+    let Prepared { transition, identity } = parts.prepare(&gateway.loaded.config, wanted)?;
+    if let Some(identity) = &identity {
+        gateway.running.public_key = Some(identity.public_key);
+    }
     // Workers stop taking a removed peer's packets with this; then its sessions are wiped.
     gateway.publish();
     gateway.resolve(transition.names_to_resolve());
-    match &gateway.running.client {
-        Some(client) => Ok(transition.finish(client)?),
-        None => Ok(0),
-    }
-}
-
-/// Brings `registry` and `maker` to what `wanted` says.
-///
-/// # Errors
-/// Why that cannot be. Then both are as they were before.
-fn prepare(
-    registry: &mut PeerRegistry,
-    client: Option<&HandshakeClient>,
-    maker: &mut SnapshotMaker,
-    tables: &Tables,
-    wanted: &Config,
-) -> Result<Transition> {
-    let (Some(client), Some(wireguard)) = (client, &wanted.wireguard) else {
-        take_rules(registry, maker, tables, wanted)?;
-        return Ok(Transition::default());
+    let public_key = identity.as_ref().map(|identity| identity.public_key);
+    let Some(client) = &gateway.running.client else {
+        return Ok(Applied { peers_removed: 0, public_key });
     };
-    let transition = registry.change(&wireguard.peer, client)?;
-    match take_rules(registry, maker, tables, wanted) {
-        Ok(()) => {
-            maker.take_peers(registry);
-            Ok(transition)
+    if let Some(NewIdentity { interrupted, .. }) = identity {
+        client.call_again(interrupted)?;
+    }
+    Ok(Applied { peers_removed: transition.finish(client)?, public_key })
+}
+
+/// What a reload changes.
+struct Parts<'a> {
+    registry: &'a mut PeerRegistry,
+    client: Option<&'a HandshakeClient>,
+    maker: &'a mut SnapshotMaker,
+    tables: &'a Tables,
+}
+
+/// What is left to do once the workers have the new snapshot.
+#[derive(Default)]
+struct Prepared {
+    transition: Transition,
+    identity: Option<NewIdentity>,
+}
+
+impl Parts<'_> {
+    /// Brings everything from what `current` says to what `wanted` says.
+    ///
+    /// # Errors
+    /// Why that cannot be. Then all is as it was before.
+    fn prepare(&mut self, current: &Config, wanted: &Config) -> Result<Prepared> {
+        let (Some(client), Some(wireguard)) = (self.client, &wanted.wireguard) else {
+            self.take_rules(wanted)?;
+            return Ok(Prepared::default());
+        };
+        // Before the peers: what was the gateway's own key may be a peer's from here on.
+        let identity = match changed_key(current, wanted) {
+            Some(private) => Some(client.set_private_key(private)?),
+            None => None,
+        };
+        match self.take_peers_and_rules(&wireguard.peer, client, wanted) {
+            Ok(transition) => {
+                if let Some(identity) = &identity {
+                    self.maker.take_identity(&identity.public_key);
+                }
+                Ok(Prepared { transition, identity })
+            }
+            Err(refusal) => {
+                if let (Some(identity), Some(former)) = (identity, changed_key(wanted, current)) {
+                    let mut interrupted = client.set_private_key(former)?.interrupted;
+                    interrupted.extend(identity.interrupted);
+                    client.call_again(interrupted)?;
+                }
+                Err(refusal)
+            }
         }
-        Err(refusal) => {
-            transition.revert(registry, client)?;
-            Err(refusal)
+    }
+
+    fn take_peers_and_rules(
+        &mut self,
+        peers: &[config::Peer],
+        client: &HandshakeClient,
+        wanted: &Config,
+    ) -> Result<Transition> {
+        let transition = self.registry.change(peers, client)?;
+        match self.take_rules(wanted) {
+            Ok(()) => {
+                self.maker.take_peers(self.registry);
+                Ok(transition)
+            }
+            Err(refusal) => {
+                transition.revert(self.registry, client)?;
+                Err(refusal)
+            }
         }
+    }
+
+    /// Compiles everything before it takes over anything.
+    fn take_rules(&mut self, wanted: &Config) -> Result<()> {
+        let policy = rules::compile(wanted, self.registry.specs())?;
+        self.maker.take_interfaces(self.tables, wanted)?;
+        self.maker.take_policy(policy);
+        Ok(())
     }
 }
 
-/// Compiles everything before it takes over anything.
-fn take_rules(
-    registry: &PeerRegistry,
-    maker: &mut SnapshotMaker,
-    tables: &Tables,
-    wanted: &Config,
-) -> Result<()> {
-    let policy = rules::compile(wanted, registry.specs())?;
-    maker.take_interfaces(tables, wanted)?;
-    maker.take_policy(policy);
-    Ok(())
+/// The private key of `wanted`, if it is another than that of `current`.
+fn changed_key(current: &Config, wanted: &Config) -> Option<PrivateKey> {
+    let key = |config: &Config| config.wireguard.as_ref()?.private_key.clone();
+    let (current, wanted) = (key(current), key(wanted)?);
+    (current.as_ref() != Some(&wanted)).then(|| PrivateKey::from_bytes(*wanted.bytes()))
 }
 
 #[cfg(test)]

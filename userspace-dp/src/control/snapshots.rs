@@ -10,7 +10,7 @@ use pipeline::{
 };
 use policy::{Policy, ZoneId};
 use route::{Fib, InterfaceId, Neighbours};
-use wireguard::Gate;
+use wireguard::{Gate, PublicKey};
 
 use super::allowed_ips::{AllowedIps, reserved};
 use super::devices::Found;
@@ -95,6 +95,11 @@ impl SnapshotMaker {
             peers: Arc::new([]),
             report: Report::default(),
         }
+    }
+
+    /// Has workers judge handshake messages by another identity of the gateway.
+    pub fn take_identity(&mut self, public_key: &PublicKey) {
+        self.gate = self.gate.take().map(|gate| Arc::new(gate.with_identity(public_key)));
     }
 
     /// The number of each interface by the kernel's index.

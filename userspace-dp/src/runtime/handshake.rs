@@ -20,7 +20,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use telemetry::WorkerCounters;
 use wireguard::{
     Endpoint, Gate, HandshakeStatistics, Handshakes, Initiation, Outcome, PeerError, PeerHandle,
-    PresharedKey, PublicKey, Rejected, RetryEvent, Tai64N,
+    PresharedKey, PrivateKey, PublicKey, Rejected, RetryEvent, Tai64N,
 };
 
 use super::wake::{Sleeper, Waker};
@@ -62,12 +62,22 @@ pub struct NewPeer {
 enum Request {
     Add(NewPeer, Sender<Result<PeerHandle, PeerError>>),
     Remove(PeerHandle, Sender<()>),
+    SetPrivateKey(PrivateKey, Sender<NewIdentity>),
+    CallAgain(Vec<PeerHandle>),
     SetPreshared(PeerHandle, Option<PresharedKey>),
     SetKeepalive(PeerHandle, Option<Duration>),
     SetEndpoint(PeerHandle, Endpoint),
     ExpectEndpoint(PeerHandle),
     OfferEndpoint(PeerHandle, Endpoint),
     Statistics(Sender<HandshakeStatistics>),
+}
+
+/// What came of a changed private key.
+pub struct NewIdentity {
+    /// What peers know the gateway by from here on.
+    pub public_key: PublicKey,
+    /// The peers that were being called as somebody else.
+    pub interrupted: Vec<PeerHandle>,
 }
 
 /// Control's side.
@@ -91,6 +101,17 @@ impl HandshakeClient {
     /// Forgets a peer. When this returns, its owner has been told to wipe its sessions.
     pub fn remove(&self, peer: PeerHandle) -> Result<(), Ended> {
         self.ask(|reply| Request::Remove(peer, reply))
+    }
+
+    /// Changes who the gateway is, from the next handshake on; sessions stay. Give the workers the gate of the new
+    /// identity, then call the interrupted peers again: their answers have to pass it.
+    pub fn set_private_key(&self, private: PrivateKey) -> Result<NewIdentity, Ended> {
+        self.ask(|reply| Request::SetPrivateKey(private, reply))
+    }
+
+    /// Calls peers whose handshakes were interrupted.
+    pub fn call_again(&self, peers: Vec<PeerHandle>) -> Result<(), Ended> {
+        self.tell(Request::CallAgain(peers))
     }
 
     /// Changes the preshared key, from the next handshake on.
@@ -246,6 +267,16 @@ impl HandshakeThread {
                     self.flush();
                     let _ = reply.send(());
                 }
+                Request::SetPrivateKey(private, reply) => {
+                    let interrupted = self.engine.set_private_key(&private);
+                    let public_key = *self.engine.public_key();
+                    let _ = reply.send(NewIdentity { public_key, interrupted });
+                }
+                Request::CallAgain(peers) => {
+                    for peer in peers {
+                        self.call(peer, now, wall);
+                    }
+                }
                 Request::SetPreshared(peer, key) => {
                     self.engine.set_preshared_key(peer, key);
                 }
@@ -282,9 +313,14 @@ impl HandshakeThread {
     fn call_if_persistent(&mut self, peer: PeerHandle, now: Time, wall: Tai64N) {
         let Some(settings) = self.settings_of(peer) else { return };
         if settings.keepalive.is_some() && settings.endpoint.is_some() {
-            let workers = self.workers.len().max(1) as u32;
-            self.initiate(peer, peer.index() % workers, now, wall);
+            self.call(peer, now, wall);
         }
+    }
+
+    /// Calls a peer that no worker asks for. Without an owner it gets one by its place.
+    fn call(&mut self, peer: PeerHandle, now: Time, wall: Tai64N) {
+        let workers = self.workers.len().max(1) as u32;
+        self.initiate(peer, peer.index() % workers, now, wall);
     }
 
     fn remove(&mut self, peer: PeerHandle) {

@@ -3,8 +3,8 @@
 use crate::ringwall;
 use anyhow::{Result, ensure};
 use lab::{
-    GatewaySettings, KeyPair, PeerSettings, SERVER_V4, Tunnel, TunnelOptions, continuous_ping,
-    ping, wait_until,
+    GatewaySettings, KeyPair, PeerSettings, PingReport, SERVER_V4, Tunnel, TunnelOptions,
+    continuous_ping, ping, wait_until,
 };
 use std::time::Duration;
 
@@ -96,6 +96,49 @@ fn a_wrong_configuration_is_refused_and_the_running_one_stays() -> Result<()> {
         ensure!(before == after, "a refused configuration left traces: {before} became {after}");
         let report = pings.report()?;
         ensure!(report.sent - report.received <= 1, "refused reloads lost packets: {report:?}");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_new_private_key_is_taken_over_while_sessions_stay() -> Result<()> {
+    if !lab::available() {
+        return Ok(());
+    }
+    Tunnel::with(&TunnelOptions { clients: 2, ..ringwall() }, |tunnel| {
+        let client = tunnel.client_side();
+        let learns = format!("-I {}", tunnel.clients[0].name());
+        let does_not = format!("-I {}", tunnel.clients[1].name());
+        for options in [&learns, &does_not] {
+            ensure!(ping(&client, SERVER_V4, 3, options)?.complete(), "{options} does not work");
+        }
+        let keys = KeyPair::generate()?;
+        let settings =
+            GatewaySettings { private_key: keys.private.clone(), ..tunnel.settings.clone() };
+        ensure!(tunnel.ringwall()?.reload(&settings)?, "the reload was refused");
+        let shown = tunnel.ringwall()?.json("show peers", "peers")?["public_key"].clone();
+        ensure!(shown == keys.public.as_str(), "shown public key: {shown}");
+        for options in [&learns, &does_not] {
+            let report = ping(&client, SERVER_V4, 10, options)?;
+            ensure!(report.complete(), "{options}: the session did not stay: {report:?}");
+        }
+
+        let allowed = "allowed-ips 198.51.100.0/24 endpoint 192.0.2.1:51820";
+        let forget = |interface: &lab::Interface| -> Result<String> {
+            let old = interface.wg("show", "peers")?.trim().to_owned();
+            interface.wg("set", &format!("peer {old} remove"))?;
+            Ok(old)
+        };
+        forget(&tunnel.clients[0])?;
+        tunnel.clients[0].wg("set", &format!("peer {} {allowed}", keys.public))?;
+        wait_until("the client that has the new key passes", Duration::from_secs(20), || {
+            ping(&client, SERVER_V4, 3, &learns).is_ok_and(PingReport::complete)
+        })?;
+        let old = forget(&tunnel.clients[1])?;
+        tunnel.clients[1].wg("set", &format!("peer {old} {allowed}"))?;
+        let report = ping(&client, SERVER_V4, 5, &does_not)?;
+        ensure!(report.received == 0, "the old key got a session: {report:?}");
+        ensure!(tunnel.ringwall()?.drops("wg_mac1_invalid")? > 0, "nothing is counted");
         Ok(())
     })
 }

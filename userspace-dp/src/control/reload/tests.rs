@@ -14,6 +14,7 @@ struct Bench {
     maker: SnapshotMaker,
     tables: Tables,
     handshakes: RunningScene,
+    current: Config,
 }
 
 fn bench(config: &Config) -> Bench {
@@ -30,6 +31,7 @@ fn bench(config: &Config) -> Bench {
         }),
         tables: tables(),
         handshakes,
+        current: config.clone(),
     };
     let first = bench.reload(config).unwrap();
     assert_eq!(first, 0);
@@ -38,9 +40,15 @@ fn bench(config: &Config) -> Bench {
 
 impl Bench {
     fn reload(&mut self, wanted: &Config) -> Result<usize> {
-        let Self { registry, maker, tables, handshakes } = self;
-        let transition = prepare(registry, Some(&handshakes.client), maker, tables, wanted)?;
-        Ok(transition.finish(&handshakes.client)?)
+        let Self { registry, maker, tables, handshakes, current } = self;
+        let client = &handshakes.client;
+        let mut parts = Parts { registry, client: Some(client), maker, tables };
+        let Prepared { transition, identity } = parts.prepare(current, wanted)?;
+        if let Some(identity) = identity {
+            client.call_again(identity.interrupted)?;
+        }
+        *current = wanted.clone();
+        Ok(transition.finish(client)?)
     }
 
     fn snapshot(&mut self) -> Snapshot {
@@ -124,4 +132,52 @@ fn zones_of_interfaces_and_the_policy_change_together() {
     let after = bench.snapshot();
     assert_eq!(zone_of(&after, "eth0"), zone_of(&before, "eth1"));
     assert_eq!(zone_of(&after, "eth1"), zone_of(&before, "eth0"));
+}
+
+/// The configuration with another private key: one byte, repeated. That of the usual one is 7.
+fn with_key(config: &Config, byte: u8) -> Config {
+    let mut config = config.clone();
+    let text = PrivateKey::from_bytes([byte; 32]).to_base64();
+    config.wireguard.as_mut().unwrap().private_key = config::Secret::from_base64(&text).ok();
+    config
+}
+
+/// The configuration with one more peer, which has that private key.
+fn with_peer_of_key(config: &Config, byte: u8) -> Config {
+    let mut added = load(&peer(3, "")).config.wireguard.unwrap().peer.remove(0);
+    let public = PrivateKey::from_bytes([byte; 32]).public_key();
+    added.public_key = config::PublicKey::from_bytes(*public.as_bytes());
+    let mut config = config.clone();
+    config.wireguard.as_mut().unwrap().peer.push(added);
+    config
+}
+
+// Nobody can be the gateway's peer under its own key, past all checks of the configuration: so that key shows.
+
+#[test]
+fn another_private_key_is_taken_over_and_given_back_when_the_reload_is_refused() {
+    let old = load(&(peer(1, "") + &peer(2, ""))).config;
+    let mut bench = bench(&old);
+    assert!(bench.reload(&with_peer_of_key(&old, 7)).is_err(), "the gateway's own");
+    bench.reload(&with_peer_of_key(&old, 8)).unwrap();
+    bench.reload(&old).unwrap();
+
+    let new = with_key(&old, 8);
+    let mut refused = new.clone();
+    refused.policy = load(&(peer(9, "") + "[[policy]]\nname = \"x\"\nfrom = \"vpn\"\nto = \"lan\"\npeer = [\"p9\"]\naction = \"allow\"\n")).config.policy;
+    assert!(bench.reload(&refused).is_err());
+    bench.reload(&with_peer_of_key(&old, 8)).unwrap();
+    bench.reload(&old).unwrap();
+
+    bench.reload(&new).unwrap();
+    assert!(bench.reload(&with_peer_of_key(&new, 8)).is_err());
+    assert_eq!(bench.names(), BTreeSet::from(["p1".to_owned(), "p2".to_owned()]));
+}
+
+#[test]
+fn what_was_the_gateway_s_own_key_may_become_a_peer_s_in_the_same_reload() {
+    let old = load(&peer(1, "")).config;
+    let mut bench = bench(&old);
+    bench.reload(&with_peer_of_key(&with_key(&old, 8), 7)).unwrap();
+    assert_eq!(bench.names(), BTreeSet::from(["p1".to_owned(), "p3".to_owned()]));
 }

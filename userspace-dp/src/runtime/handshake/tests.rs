@@ -301,3 +301,43 @@ fn a_client_is_answered_while_the_thread_runs_and_told_when_it_has_ended() {
     drop(running);
     assert_eq!(client.statistics(), Err(Ended));
 }
+
+#[test]
+fn a_new_private_key_is_for_new_handshakes_and_those_under_way_begin_again_with_it() {
+    let mut scene = handshakes(1, 4, 64);
+    let (mut connected, called) = (Remote::new(1, &scene.public), Remote::new(2, &scene.public));
+    add(&mut scene, &connected);
+    let peer = add(&mut scene, &called);
+    scene.hand_in(0, &connected.call(START), connected.address, START);
+    scene.workers[0].events.push(HandshakeEvent::HandshakeDue(peer)).unwrap();
+    turn(&mut scene, START);
+    scene.told(0);
+
+    let new = PrivateKey::from_bytes([8; 32]);
+    let public = new.public_key();
+    let client = scene.client.clone();
+    let asking = std::thread::spawn(move || client.set_private_key(new));
+    while !asking.is_finished() {
+        turn(&mut scene, START);
+    }
+    let identity = asking.join().unwrap().unwrap();
+    assert_eq!((identity.public_key, &identity.interrupted), (public, &vec![peer]));
+    assert_eq!(kinds(&mut scene, 0), [], "no session is touched, and nobody is called so far");
+    // At once, not five seconds after the call that was interrupted.
+    scene.client.call_again(identity.interrupted).unwrap();
+    turn(&mut scene, START);
+    assert_eq!(kinds(&mut scene, 0), [Told::SendToPeer]);
+
+    // A message for the old key fails, one for the new key makes a session.
+    let mut later = START + Duration::from_secs(10);
+    scene.hand_in(0, &connected.call(later), connected.address, later);
+    turn(&mut scene, later);
+    assert_eq!(kinds(&mut scene, 0).iter().filter(|told| **told == Told::Install).count(), 0);
+    assert_eq!(scene.counters.dropped(telemetry::Reason::WgStaticKeyUndecryptable), 1);
+    scene.gate = Arc::new(scene.gate.with_identity(&public));
+    connected.gateway = connected.engine.add_peer(public, None).unwrap();
+    later = later + Duration::from_secs(1);
+    scene.hand_in(0, &connected.call(later), connected.address, later);
+    turn(&mut scene, later);
+    assert_eq!(kinds(&mut scene, 0), [Told::Install, Told::SendTo]);
+}

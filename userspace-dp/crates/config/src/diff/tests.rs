@@ -100,12 +100,18 @@ fn tunnels_cannot_come_or_go_without_a_restart() {
 }
 
 #[test]
-fn another_private_key_in_the_same_file_needs_a_restart() {
+fn another_private_key_is_taken_over_from_the_same_file_and_from_another() {
     let (old, mut new) = (with("", ""), with("", ""));
     new.wireguard.as_mut().unwrap().private_key =
         crate::Secret::from_base64("BQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=").ok();
-    let expected = ["wireguard.private_key_file (its content)"];
-    assert_eq!(Config::diff(&old, &new).restart_needed, expected);
+    let content = "wireguard.private_key_file (its content)";
+    let changes = Config::diff(&old, &new);
+    assert_eq!((changes.reloaded, changes.restart_needed), (vec![content.to_owned()], vec![]));
+
+    new.wireguard.as_mut().unwrap().private_key_file = "other.key".into();
+    let changes = Config::diff(&old, &new);
+    assert_eq!(changes.reloaded, ["wireguard.private_key_file", content]);
+    assert_eq!(changes.restart_needed, [""; 0]);
 }
 
 #[test]

@@ -19,8 +19,10 @@ pub struct Wireguard {
     pub interface: InterfaceName,
 
     /// The file that holds the gateway's private key in base64, as `ringwall genkey` prints it. Only its owner
-    /// may read it. A relative path starts at the directory of the main configuration file.
-    #[schemars(extend("x-example" = "/etc/ringwall/private.key", "x-failure" = "A missing file, one that group or others may read, or one without a key is refused."))]
+    /// may read it. A relative path starts at the directory of the main configuration file. A reload takes another
+    /// key over for every handshake from then on; sessions last as long as they would have, 180s at most, so peers
+    /// that learn the new public key until then lose nothing.
+    #[schemars(extend("x-example" = "/etc/ringwall/private.key", "x-reload" = true, "x-failure" = "A missing file, one that group or others may read, or one without a key is refused. Peers that know another public key get no session."))]
     pub private_key_file: PathBuf,
 
     /// The key in `private_key_file`; always present once the configuration has passed its checks.

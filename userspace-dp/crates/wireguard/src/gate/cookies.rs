@@ -5,6 +5,7 @@
 //! nothing to lock, and the previous period's cookies still verify.
 
 use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 use clock::Time;
 use rand::CryptoRng;
@@ -19,6 +20,11 @@ use crate::{Endpoint, PublicKey};
 /// Makes and recognises cookies.
 pub(super) struct Cookies {
     reply_key: [u8; 32],
+    secrets: Arc<Secrets>,
+}
+
+/// Of the boot, whatever our identity.
+struct Secrets {
     secret: Zeroizing<[u8; 32]>,
     nonce_secret: Zeroizing<[u8; 32]>,
     replies: AtomicU64,
@@ -29,7 +35,13 @@ impl Cookies {
         let (mut secret, mut nonce_secret) = (Zeroizing::new([0; 32]), Zeroizing::new([0; 32]));
         rng.fill_bytes(secret.as_mut_slice());
         rng.fill_bytes(nonce_secret.as_mut_slice());
-        Self { reply_key: reply_key(public_key), secret, nonce_secret, replies: AtomicU64::new(0) }
+        let secrets = Secrets { secret, nonce_secret, replies: AtomicU64::new(0) };
+        Self { reply_key: reply_key(public_key), secrets: Arc::new(secrets) }
+    }
+
+    /// The same cookies, in replies from somebody else.
+    pub(super) fn with_identity(&self, public_key: &PublicKey) -> Self {
+        Self { reply_key: reply_key(public_key), secrets: Arc::clone(&self.secrets) }
     }
 
     /// The cookies that the sender at `endpoint` may show: of the current period and of the one before.
@@ -46,14 +58,14 @@ impl Cookies {
         mac1: &[u8; MAC_LENGTH],
     ) -> [u8; COOKIE_REPLY_LENGTH] {
         // The nonce must not repeat under the one key of all replies: a secret hash of a counter is random enough.
-        let count = self.replies.fetch_add(1, Ordering::Relaxed);
+        let count = self.secrets.replies.fetch_add(1, Ordering::Relaxed);
         let [head @ .., _, _, _, _, _, _, _, _] =
-            hash(&[self.nonce_secret.as_slice(), &count.to_le_bytes()]);
+            hash(&[self.secrets.nonce_secret.as_slice(), &count.to_le_bytes()]);
         write_reply(&self.reply_key, head, receiver_index, cookie, mac1)
     }
 
     fn cookie(&self, endpoint: &Endpoint, period: u64) -> Cookie {
-        let secret = mac(self.secret.as_slice(), &[&period.to_le_bytes()]);
+        let secret = mac(self.secrets.secret.as_slice(), &[&period.to_le_bytes()]);
         let remote = endpoint.remote();
         let address = match remote.ip() {
             core::net::IpAddr::V4(v4) => v4.to_ipv6_mapped(),

@@ -25,6 +25,8 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use clock::{Rate, RateState, Time};
 use rand::CryptoRng;
 
@@ -68,6 +70,11 @@ impl GateSettings {
 pub struct Gate {
     mac1_key: [u8; 32],
     cookies: Cookies,
+    state: Arc<State>,
+}
+
+/// What outlives a change of identity: an attacker gains nothing by it.
+struct State {
     load: Load,
     limiter: Limiter,
     outstanding: Outstanding,
@@ -145,14 +152,25 @@ impl Gate {
         outstanding: Outstanding,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Self {
-        Self {
-            mac1_key: mac1_key(public_key),
-            cookies: Cookies::new(public_key, rng),
+        let cookies = Cookies::new(public_key, rng);
+        let limiter = Limiter::new(settings.per_source, settings.gateway, settings.sources, rng);
+        let state = State {
             load: Load::new(settings.load_threshold),
-            limiter: Limiter::new(settings.per_source, settings.gateway, settings.sources, rng),
+            limiter,
             outstanding,
             cookie_reply_rate: settings.gateway,
             cookie_replies: RateState::new(),
+        };
+        Self { mac1_key: mac1_key(public_key), cookies, state: Arc::new(state) }
+    }
+
+    /// The same gate for a gateway that has another identity from here on. Load and rates are shared with this one,
+    /// and cookies stay good: they are about where their holders are.
+    pub fn with_identity(&self, public_key: &PublicKey) -> Self {
+        Self {
+            mac1_key: mac1_key(public_key),
+            cookies: self.cookies.with_identity(public_key),
+            state: Arc::clone(&self.state),
         }
     }
 
@@ -178,12 +196,12 @@ impl Gate {
 
     /// Tells the gate how full the queue to the handshake thread is. From an eighth on the gateway is loaded.
     pub fn report_queue(&self, waiting: usize, capacity: usize, now: Time) {
-        self.load.report_queue(waiting, capacity, now);
+        self.state.load.report_queue(waiting, capacity, now);
     }
 
     /// Whether senders have to show a cookie at present.
     pub fn is_loaded(&self, now: Time) -> bool {
-        self.load.is_loaded(now)
+        self.state.load.is_loaded(now)
     }
 
     fn judge<'a, const N: usize>(
@@ -194,14 +212,15 @@ impl Gate {
     ) -> Result<Result<Charged<'a, N>, CookieWanted>, Rejected> {
         let source = Source::of(&arrival.endpoint)?;
         let checked = self.check_mac1(message)?;
-        self.load.note_handshake(now);
+        self.state.load.note_handshake(now);
         let cookies = self.cookies.valid_for(&arrival.endpoint, now);
         match check_mac2(checked, &cookies) {
             Sender::Proven(message) => {
-                self.limiter.charge_proven(source, now).map(|()| Ok(Charged(message)))
+                self.state.limiter.charge_proven(source, now).map(|()| Ok(Charged(message)))
             }
             Sender::Claimed(message) => {
-                let passes = !self.load.is_loaded(now) && self.limiter.charge_claimed(source, now);
+                let passes = !self.state.load.is_loaded(now)
+                    && self.state.limiter.charge_claimed(source, now);
                 Ok(if passes { Ok(Charged(message)) } else { Err(self.ask(message, cookies)) })
             }
         }
@@ -231,10 +250,10 @@ impl Gate {
         now: Time,
     ) -> Result<(), Rejected> {
         Source::of(&arrival.endpoint)?;
-        if !self.outstanding.contains(word(message, COOKIE_RECEIVER)) {
+        if !self.state.outstanding.contains(word(message, COOKIE_RECEIVER)) {
             return Err(Rejected::CookieUnsolicited);
         }
-        let admitted = self.cookie_replies.take(&self.cookie_reply_rate, now);
+        let admitted = self.state.cookie_replies.take(&self.state.cookie_reply_rate, now);
         if admitted { Ok(()) } else { Err(Rejected::GatewayRateLimited) }
     }
 }

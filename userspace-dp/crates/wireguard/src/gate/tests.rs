@@ -341,16 +341,16 @@ fn cookie_replies_to_nothing_of_ours_are_turned_away_and_charged_to_nothing() {
         junk[4..8].copy_from_slice(&n.to_le_bytes());
         assert_eq!(gate.cause(&junk, crowd(n), START), Some(Rejected::CookieUnsolicited));
     }
-    gate.outstanding.insert(INDEX);
+    gate.state.outstanding.insert(INDEX);
     assert_eq!(gate.cause(&reply, crowd(1), START), None, "the whole rate is left");
-    gate.outstanding.remove(INDEX);
+    gate.state.outstanding.remove(INDEX);
     assert_eq!(gate.cause(&reply, crowd(1), START), Some(Rejected::CookieUnsolicited));
 }
 
 #[test]
 fn forged_cookie_replies_do_not_use_up_the_rate_of_handshakes() {
     let gate = gate();
-    gate.outstanding.insert(INDEX);
+    gate.state.outstanding.insert(INDEX);
     let passed =
         (0..1_000).filter(|n| gate.admits(&message::<64>(3, None), crowd(*n), START)).count();
     assert_eq!(passed, 256);
@@ -365,4 +365,28 @@ fn a_source_that_cannot_be_answered_is_turned_away() {
         let cause = gate.cause(&initiation(None), from(remote), START);
         assert_eq!(cause, Some(Rejected::UnusableSource), "{remote}");
     }
+}
+
+#[test]
+fn another_identity_takes_rates_and_cookies_along_and_knows_its_own_messages_only() {
+    let them = PublicKey::from_bytes([10; 32]);
+    let old = gate();
+    let peer = from("192.0.2.1:5");
+    let mut to_them: [u8; 148] = message(1, None);
+    sign(&mut to_them, &mac1_key(&them), None);
+    assert_eq!(old.cause(&to_them, peer, START), Some(Rejected::Mac1Invalid));
+    for _ in 0..8 {
+        assert!(old.admits(&initiation(None), peer, START));
+    }
+    let new = old.with_identity(&them);
+    assert_eq!(new.cause(&initiation(None), peer, START), Some(Rejected::Mac1Invalid));
+    let Verdict::CookieReply(reply) = new.judge_bytes(&to_them, peer, START) else {
+        panic!("the rate that was spent is full again")
+    };
+    let cookie = read_reply(&reply_key(&them), &reply, macs(&to_them).1);
+    assert_eq!(cookie, Some(old.valid_cookie(peer, START)), "and good for both");
+    sign(&mut to_them, &mac1_key(&them), cookie.as_ref());
+    assert!(new.admits(&to_them, peer, START));
+    old.load(START);
+    assert!(new.is_loaded(START));
 }

@@ -152,14 +152,22 @@ impl Handshakes {
         self.outstanding.clone()
     }
 
-    /// Changes our identity. Handshakes under way are forgotten; timestamps of peers are kept. The workers wipe all
-    /// sessions, and the gate is made anew.
-    pub fn set_private_key(&mut self, private: &PrivateKey) {
+    /// Changes our identity, for every handshake from here on. Sessions are the workers', know nothing of it and live as
+    /// long as they would have; timestamps of peers are kept. Handshakes under way are forgotten, since nobody can
+    /// answer them: yields the peers that they were with, which may be called anew at once. The gate takes the new
+    /// identity by [`Gate::with_identity`](crate::Gate::with_identity). Costs one agreement a peer.
+    pub fn set_private_key(&mut self, private: &PrivateKey) -> Vec<PeerHandle> {
         self.own = KeyObject::new(private);
         self.beginning = Transcript::new(self.own.public());
-        for awaiting in self.peers.change_identity(&mut self.curve, &self.own, &self.outstanding) {
-            self.indices.release(awaiting);
+        let ended = self.peers.change_identity(&mut self.curve, &self.own, &self.outstanding);
+        let mut interrupted = Vec::new();
+        for (peer, awaiting) in ended {
+            self.indices.release(awaiting.index);
+            if !awaiting.superseded {
+                interrupted.push(peer);
+            }
         }
+        interrupted
     }
 
     /// Changes how long a handshake goes on without an answer.

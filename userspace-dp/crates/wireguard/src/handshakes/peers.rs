@@ -195,16 +195,21 @@ impl Peers {
         self.by_key.get(public).copied()
     }
 
-    /// Computes every shared secret anew. Yields the indices of the handshakes that end by it.
+    /// Computes every shared secret anew. Yields the handshakes that end by it.
     pub(super) fn change_identity(
         &mut self,
         curve: &mut Curve,
         own: &KeyObject,
         outstanding: &Outstanding,
-    ) -> Vec<u32> {
+    ) -> Vec<(PeerHandle, Awaiting)> {
         let mut ended = Vec::new();
-        for peer in self.places.iter_mut().filter_map(|place| place.peer.as_mut()) {
-            ended.extend(peer.awaiting.take().map(|awaiting| awaiting.index));
+        for (index, place) in (0..).zip(&mut self.places) {
+            let Some(peer) = place.peer.as_mut() else { continue };
+            if let Some(awaiting) = peer.awaiting.take() {
+                ended.push((PeerHandle::new(index, place.generation), awaiting));
+                // What it was asked as somebody else does not count.
+                peer.initiated_at = None;
+            }
             peer.expect_no_cookie(outstanding);
             // A key that could share a secret with one identity can with any: the order is a matter of the point.
             if let Ok(secret) = curve.agree(own, peer.public.as_bytes()) {

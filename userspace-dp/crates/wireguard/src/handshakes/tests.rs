@@ -394,14 +394,19 @@ fn a_new_identity_ends_handshakes_and_keeps_timestamps() {
     let old = a.initiate(peer, START);
     let other = PrivateKey::generate(&mut StdRng::seed_from_u64(77));
     b.initiate(back, START);
-    b.engine.set_private_key(&other);
-    b.gate = gate_of(&b.engine);
+    assert_eq!(b.engine.set_private_key(&other), [back]);
+    b.gate = b.gate.with_identity(b.engine.public_key());
     assert_eq!(b.engine.indices.len(), 0);
     assert_eq!(b.receive(&old, START).err(), Some(Rejected::Mac1Invalid));
     let peer = a.engine.add_peer(b.key(), None).unwrap();
     let message = a.initiate(peer, START + seconds(1));
     let (response, responder) = b.accept(&message, START + seconds(1));
     assert_match(&a.complete(&response, START + seconds(1)), &responder);
+    // The one that was under way begins anew without waiting five seconds, as the new identity.
+    let called = b.initiate(back, START + seconds(1));
+    let (response, responder) = a.accept(&called, START + seconds(1));
+    assert_match(&b.complete(&response, START + seconds(1)), &responder);
+    assert_eq!(b.engine.set_private_key(&other), [], "none is under way");
 }
 
 mod cookies {
