@@ -101,8 +101,14 @@ impl<'d> Findings<'d> {
 
     /// The key in the file that `key` in the model stands for.
     pub(crate) fn original(&self, key: &Key) -> Key {
-        let mut original = Key::default();
-        for step in key.steps() {
+        self.original_within(&Key::default(), key)
+    }
+
+    /// The key in the file that `inner`, as indexed in what is left of the part at `at`, stands for. `at` is as
+    /// indexed in the file already.
+    pub(crate) fn original_within(&self, at: &Key, inner: &Key) -> Key {
+        let mut original = at.clone();
+        for step in inner.steps() {
             let step = match step {
                 Step::Field(name) => Step::Field(name.clone()),
                 Step::Index(index) => {

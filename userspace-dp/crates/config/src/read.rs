@@ -126,7 +126,7 @@ impl<'a, 'd> Reader<'a, 'd> {
         list
     }
 
-    /// Reads one part of the document, which stands at `at`, leaving out and reporting what is wrong in it.
+    /// Reads one part of the document, which stands at `at` in the file, leaving out and reporting what is wrong in it.
     fn read<T>(&mut self, mut part: Spanned<DeValue<'d>>, at: &Key) -> Option<T>
     where
         T: DeserializeOwned + JsonSchema,
@@ -142,30 +142,30 @@ impl<'a, 'd> Reader<'a, 'd> {
                 self.report_missing::<T>(&part, at);
                 return None;
             }
-            self.report(&at.join(&inner), &span, error.message());
+            let key = self.findings.original_within(at, &inner);
+            self.report(&key, &span, error.message());
             self.leave_out(&mut part, at, inner)?;
         }
         None
     }
 
-    /// Reports what serde said about the value (or key) at `key`, as indexed in what is left of the part.
+    /// Reports what serde said about the value (or key) at `key`, as indexed in the file.
     fn report(&mut self, key: &Key, span: &Range<usize>, message: &str) {
-        let key = self.findings.original(key);
         let (why, expected) = split_expected(message);
         match quoted(why, "unknown field ") {
             Some(name) => {
                 let known: Vec<&str> = expected.map(listed).unwrap_or_default();
-                self.findings.unknown_key(&key, span, did_you_mean(name, &known, "known keys"));
+                self.findings.unknown_key(key, span, did_you_mean(name, &known, "known keys"));
             }
             None => match quoted(why, "unknown variant ") {
                 Some(name) => {
                     let known: Vec<&str> = expected.map(listed).unwrap_or_default();
                     let allowed = did_you_mean(name, &known, "allowed");
-                    self.findings.at(&key, span, "unknown value".into(), allowed);
+                    self.findings.at(key, span, "unknown value".into(), allowed);
                 }
                 None => {
                     let allowed = expected.map(rephrase).unwrap_or_default();
-                    self.findings.at(&key, span, why.to_owned(), allowed);
+                    self.findings.at(key, span, why.to_owned(), allowed);
                 }
             },
         }
@@ -174,7 +174,7 @@ impl<'a, 'd> Reader<'a, 'd> {
     /// Takes the value at `inner` out of `part`; nothing when that is the part itself.
     fn leave_out(&mut self, part: &mut Spanned<DeValue<'d>>, at: &Key, inner: Key) -> Option<()> {
         let (outer, last) = inner.split_last()?;
-        let original = self.findings.original(&at.join(&inner));
+        let original = self.findings.original_within(at, &inner);
         let emptied = match (descend(part.get_mut(), &outer)?, last) {
             (DeValue::Table(table), Step::Field(name)) => {
                 table.remove(name.as_str())?;
@@ -196,10 +196,9 @@ impl<'a, 'd> Reader<'a, 'd> {
     fn report_missing<T: JsonSchema>(&mut self, part: &Spanned<DeValue<'d>>, at: &Key) {
         let schema = schemars::schema_for!(T);
         let required = schema.get("required").and_then(|required| required.as_array());
-        let original = self.findings.original(at);
         for name in required.into_iter().flatten().filter_map(|name| name.as_str()) {
             let present = part.get_ref().as_table().is_some_and(|table| table.contains_key(name));
-            let key = original.field(name);
+            let key = at.field(name);
             if !present && !self.findings.is_left_out(&key) {
                 self.findings.missing(&key, &part.span());
             }

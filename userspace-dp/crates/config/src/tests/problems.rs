@@ -293,6 +293,31 @@ fn one_run_tells_every_problem_in_the_order_of_the_file_with_the_indices_of_the_
     );
 }
 
+/// What was left out of the model before must not shift what is told of the entries after it.
+#[test]
+fn many_bad_entries_each_have_the_index_of_the_file() {
+    let scratch = scratch();
+    let rule = "[[policy]]\nname = \"NAME\"\nfrom = \"vpn\"\nto = \"lan\"\n";
+    let rules = |bad: &str, names: &[&str]| -> String {
+        names.iter().map(|name| rule.replace("NAME", name) + bad).collect()
+    };
+    for bad in
+        ["action = \"alow\"\n", "", "action = \"alow\"\nsource = [\"x\", \"10.0.0.0/8\", \"y\"]\n"]
+    {
+        let text = scratch.sample() + &rules(bad, &["one", "two", "three"]);
+        let rejected = scratch.load(&text).unwrap_err();
+        let keys: Vec<&str> = rejected.diagnostics.iter().map(|one| one.key.as_str()).collect();
+        let expected: Vec<String> = (2..5)
+            .flat_map(|index| {
+                let source = bad.contains("source").then_some(["source[0]", "source[2]"]);
+                let fields = std::iter::once("action").chain(source.into_iter().flatten());
+                fields.map(move |field| format!("policy[{index}].{field}"))
+            })
+            .collect();
+        assert_eq!(keys, expected, "{bad}");
+    }
+}
+
 #[test]
 fn a_broken_item_is_not_a_second_mistake_where_it_is_named() {
     let scratch = scratch();
