@@ -6,9 +6,9 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How long the daemon may be silent before it counts as unreachable.
+/// How long the daemon may take for its whole answer before it counts as unreachable.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Longest reply that is read, in bytes: 100,000 peers need about 40 MB.
@@ -85,7 +85,7 @@ impl NoAnswer {
 /// # Errors
 /// [`NoAnswer`] when there is none, or it is a refusal.
 pub fn ask(socket: &Path, verb: Verb) -> Result<Answer, NoAnswer> {
-    let line = exchange(socket, verb).map_err(|cause| {
+    let line = exchange(socket, verb, PATIENCE).map_err(|cause| {
         if cause.kind() == ErrorKind::PermissionDenied {
             NoAnswer::NoPermission { message: format!("{} may not be opened", socket.display()) }
         } else {
@@ -96,7 +96,8 @@ pub fn ask(socket: &Path, verb: Verb) -> Result<Answer, NoAnswer> {
 }
 
 /// Sends the request line and reads the reply line.
-fn exchange(socket: &Path, verb: Verb) -> io::Result<String> {
+fn exchange(socket: &Path, verb: Verb, patience: Duration) -> io::Result<String> {
+    let deadline = Instant::now() + patience;
     // Connecting does not wait: a daemon whose queue of connections is full is as good as absent.
     let descriptor = socket_with(
         AddressFamily::UNIX,
@@ -107,17 +108,42 @@ fn exchange(socket: &Path, verb: Verb) -> io::Result<String> {
     connect(&descriptor, &SocketAddrUnix::new(socket)?)?;
     let mut stream = UnixStream::from(descriptor);
     stream.set_nonblocking(false)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(patience))?;
     let mut request = serde_json::to_vec(&Request::new(verb))?;
     request.push(b'\n');
-    stream.write_all(&request)?;
+    // A daemon that does not listen to this user may have hung up already; what it said can be read all the same.
+    let sent = stream.write_all(&request);
     let mut reply = String::new();
-    BufReader::new(stream.take(LONGEST_REPLY)).read_line(&mut reply)?;
+    let answer = Answering { stream, deadline }.take(LONGEST_REPLY);
+    if let Err(error) = BufReader::new(answer).read_line(&mut reply) {
+        return Err(if error.kind() == ErrorKind::WouldBlock { late(patience) } else { error });
+    }
     if reply.is_empty() {
+        sent?;
         return Err(io::Error::new(ErrorKind::UnexpectedEof, "it hung up without a reply"));
     }
     Ok(reply)
+}
+
+fn late(patience: Duration) -> io::Error {
+    io::Error::new(ErrorKind::TimedOut, format!("it gave no whole answer within {patience:?}"))
+}
+
+/// The daemon's side, until the time is over: however slowly it trickles, no read begins the wait anew.
+struct Answering {
+    stream: UnixStream,
+    deadline: Instant,
+}
+
+impl Read for Answering {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        self.stream.set_read_timeout(Some(left))?;
+        self.stream.read(buffer)
+    }
 }
 
 /// Takes a reply line apart.

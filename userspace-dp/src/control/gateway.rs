@@ -24,7 +24,6 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing::{error, info, warn};
 use wireguard::Endpoint;
 
-use super::listener::Server;
 use super::metrics::Exporter;
 use super::neighbour_keeper::{FailedAsks, NeighbourKeeper};
 use super::netlink::Changes;
@@ -33,6 +32,7 @@ use super::peers::NameToResolve;
 use super::problems::Problems;
 use super::resolver::Resolver;
 use super::running::Running;
+use super::server::Server;
 use super::watch::{WATCH_EVERY, Watch};
 use super::{http, logging, reload, socket, start};
 use crate::api;

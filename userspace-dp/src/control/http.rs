@@ -1,7 +1,8 @@
 //! The endpoint for Prometheus and health checks: `GET /metrics`, `/healthz`, `/readyz`.
 //!
-//! One connection at a time, on a thread of its own, each bounded in bytes and time: a scraper that stalls
-//! delays the next scrape and nothing else. It only reads; there is nothing to change through it.
+//! Each connection is bounded in bytes and time and has a thread of its own: a scraper that stalls delays nobody. It
+//! only reads; there is nothing to change through it. On TCP whoever reaches the address may ask; a unix socket is
+//! open to the gateway's user and the socket's group.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::listener::{Connection, Listener, Server};
+use super::listener::{Connection, Listener, OpenTo};
+use super::server::Server;
 use crate::runtime::privileges::Privileges;
 
 /// The longest request that is read, headers included.
@@ -39,11 +41,11 @@ pub fn serve(
     let listener = match listen {
         config::Listen::Off => return Ok(None),
         config::Listen::Tcp(address) => Listener::tcp(*address),
-        config::Listen::Unix(path) => Listener::unix(path),
+        config::Listen::Unix(path) => Listener::unix(path, OpenTo::Group),
     };
     let listener = listener.context("telemetry.listen")?;
     // A client that went away concerns nobody else.
-    let handle = move |connection| drop(answer(connection, health.as_ref()));
+    let handle = move |connection: Connection| drop(answer(connection, health.as_ref()));
     Server::start("rw-metrics", listener, privileges, handle).map(Some)
 }
 

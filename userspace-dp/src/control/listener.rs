@@ -1,7 +1,6 @@
-//! A small server on a thread of its own: one connection after the other, each bounded in time.
+//! Where connections come from, and connections that are bounded in time.
 //!
-//! Every read and write ends with the deadline that the handler sets, however slowly the client sends or takes;
-//! a server that ends cuts the connection it has and waits for no handler beyond a bound.
+//! Every read and write ends with the deadline that the handler sets, however slowly the client sends or takes.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -9,13 +8,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-
-use crate::runtime::privileges::Privileges;
+use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 
 /// How long a client may go on sending after it has been answered.
 const LINGER: Duration = Duration::from_millis(250);
@@ -23,8 +19,17 @@ const LINGER: Duration = Duration::from_millis(250);
 const LINGER_READS: usize = 64;
 /// What one write gives to the kernel: within one call it would wait anew for each part of a unix socket's buffer.
 const WRITE_MAX: usize = 16 * 1024;
-/// How long a server that ends waits for the handler of its last connection.
-const END_WITHIN: Duration = Duration::from_secs(1);
+/// Connections that may wait to be accepted, where the kernel allows as many.
+const WAITING: i32 = 1024;
+
+/// Who may open a unix socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenTo {
+    /// Everybody: the handler decides by the caller's user.
+    Everybody,
+    /// The user of the gateway and the socket's group.
+    Group,
+}
 
 /// Where connections come from.
 pub enum Listener {
@@ -45,27 +50,6 @@ enum Stream {
     Unix(UnixStream),
 }
 
-/// The running server. Dropping it ends the thread and removes a unix socket's file.
-pub struct Server {
-    address: Address,
-    /// The listening socket, to end the wait for the next connection.
-    listening: OwnedFd,
-    present: Arc<Mutex<Present>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-/// What the server's thread does at present.
-struct Present {
-    ended: bool,
-    /// A second handle of the connection being answered, to cut it.
-    connection: Option<OwnedFd>,
-}
-
-enum Address {
-    Tcp(SocketAddr),
-    Unix(PathBuf),
-}
-
 impl Listener {
     /// Listens on a TCP address.
     ///
@@ -77,18 +61,18 @@ impl Listener {
         Ok(Self::Tcp(listener))
     }
 
-    /// Listens at a path. Takes the place of a socket that nobody answers at, but of nothing else. Everybody may
-    /// connect; the handler decides by the caller's user.
+    /// Listens at a path. Takes the place of a socket that nobody answers at, but of nothing else.
     ///
     /// # Errors
     /// The path cannot be used, or somebody answers there.
-    pub fn unix(path: &Path) -> Result<Self> {
-        let listener =
-            bind_unix(path).with_context(|| format!("cannot listen at {}", path.display()))?;
+    pub fn unix(path: &Path, open_to: OpenTo) -> Result<Self> {
+        let listener = bind_unix(path, open_to)
+            .with_context(|| format!("cannot listen at {}", path.display()))?;
         Ok(Self::Unix(listener, path.to_owned()))
     }
 
-    fn accept(&self) -> std::io::Result<Connection> {
+    /// The next connection.
+    pub(super) fn accept(&self) -> std::io::Result<Connection> {
         let stream = match self {
             Self::Tcp(listener) => Stream::Tcp(listener.accept()?.0),
             Self::Unix(listener, _) => Stream::Unix(listener.accept()?.0),
@@ -96,7 +80,8 @@ impl Listener {
         Ok(Connection { stream, deadline: Instant::now() })
     }
 
-    fn second_handle(&self) -> std::io::Result<OwnedFd> {
+    /// The listening socket once more, to end the wait for the next connection.
+    pub(super) fn second_handle(&self) -> std::io::Result<OwnedFd> {
         match self {
             Self::Tcp(listener) => listener.as_fd().try_clone_to_owned(),
             Self::Unix(listener, _) => listener.as_fd().try_clone_to_owned(),
@@ -104,7 +89,7 @@ impl Listener {
     }
 }
 
-fn bind_unix(path: &Path) -> Result<UnixListener> {
+fn bind_unix(path: &Path, open_to: OpenTo) -> Result<UnixListener> {
     if UnixStream::connect(path).is_ok() {
         bail!("another process answers there");
     }
@@ -116,99 +101,21 @@ fn bind_unix(path: &Path) -> Result<UnixListener> {
         Ok(_) => bail!("there is a file that is not a socket"),
         Err(_) => {}
     }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
-    Ok(listener)
-}
-
-impl Server {
-    /// Hands every connection to `handle`, one after the other, until dropped.
-    ///
-    /// # Errors
-    /// The thread cannot be started.
-    pub fn start(
-        name: &str,
-        listener: Listener,
-        privileges: Privileges,
-        mut handle: impl FnMut(Connection) + Send + 'static,
-    ) -> Result<Self> {
-        let address = match &listener {
-            Listener::Tcp(listener) => Address::Tcp(listener.local_addr()?),
-            Listener::Unix(_, path) => Address::Unix(path.clone()),
-        };
-        let listening = listener.second_handle()?;
-        let present = Arc::new(Mutex::new(Present { ended: false, connection: None }));
-        let shared = Arc::clone(&present);
-        let serve = move || {
-            privileges.keep_none();
-            while !lock(&shared).ended {
-                match listener.accept().and_then(|new| Ok((new.second_handle()?, new))) {
-                    Ok((handle_to_cut, connection)) => {
-                        if !begin(&shared, handle_to_cut) {
-                            return;
-                        }
-                        handle(connection);
-                        lock(&shared).connection = None;
-                    }
-                    // Out of descriptors, or a client that left: wait a little, so as not to spin.
-                    Err(_) => std::thread::sleep(Duration::from_millis(10)),
-                }
-            }
-        };
-        let thread = std::thread::Builder::new().name(name.into()).spawn(serve)?;
-        Ok(Self { address, listening, present, thread: Some(thread) })
-    }
-
-    /// The TCP address, when it is one.
-    pub fn tcp_address(&self) -> Option<SocketAddr> {
-        match self.address {
-            Address::Tcp(address) => Some(address),
-            Address::Unix(_) => None,
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let cut = {
-            let mut present = lock(&self.present);
-            present.ended = true;
-            present.connection.take()
-        };
-        // Who waits for input on either of them is told that there is none. An answer under way may still go out.
-        let _ = rustix::net::shutdown(&self.listening, rustix::net::Shutdown::Both);
-        if let Some(connection) = &cut {
-            let _ = rustix::net::shutdown(connection, rustix::net::Shutdown::Read);
-        }
-        if let Address::Unix(path) = &self.address {
-            let _ = std::fs::remove_file(path);
-        }
-        let Some(thread) = self.thread.take() else { return };
-        let deadline = Instant::now() + END_WITHIN;
-        while !thread.is_finished() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        if let Some(connection) = cut.filter(|_| !thread.is_finished()) {
-            let _ = rustix::net::shutdown(connection, rustix::net::Shutdown::Both);
-        }
-        // One that still works on its answer goes with the process.
-        if thread.is_finished() {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn lock(present: &Mutex<Present>) -> MutexGuard<'_, Present> {
-    present.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Notes what is to be cut when the server ends; whether it goes on at all.
-fn begin(present: &Mutex<Present>, connection: OwnedFd) -> bool {
-    let mut present = lock(present);
-    if !present.ended {
-        present.connection = Some(connection);
-    }
-    !present.ended
+    let socket = rustix::net::socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+    let mode = match open_to {
+        OpenTo::Everybody => 0o666,
+        OpenTo::Group => 0o660,
+    };
+    // Before anybody can connect.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    rustix::net::listen(&socket, WAITING)?;
+    Ok(socket.into())
 }
 
 impl Connection {
@@ -226,7 +133,8 @@ impl Connection {
         if left.is_zero() { Err(std::io::ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
     }
 
-    fn second_handle(&self) -> std::io::Result<OwnedFd> {
+    /// The connection once more, to cut it.
+    pub(super) fn second_handle(&self) -> std::io::Result<OwnedFd> {
         match &self.stream {
             Stream::Tcp(stream) => stream.as_fd().try_clone_to_owned(),
             Stream::Unix(stream) => stream.as_fd().try_clone_to_owned(),
@@ -253,6 +161,16 @@ impl Connection {
                 return;
             }
         }
+    }
+
+    /// Ends the conversation with `words`, as far as they fit at once, and without patience for what is left to be
+    /// read: who is refused holds nobody up.
+    pub fn dismiss(self, words: &[u8]) {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        let _ = match &self.stream {
+            Stream::Tcp(stream) => rustix::net::send(stream, words, flags),
+            Stream::Unix(stream) => rustix::net::send(stream, words, flags),
+        };
     }
 
     /// The user of the process at the other end; only a unix socket tells.

@@ -22,6 +22,7 @@ pub mod resolver;
 pub mod routing;
 pub mod rules;
 pub mod running;
+pub mod server;
 pub mod show;
 pub mod snapshots;
 pub mod socket;

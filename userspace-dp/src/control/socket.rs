@@ -1,8 +1,8 @@
 //! The control socket: where `ringwall status` and `ringwall show` ask.
 //!
 //! A unix socket; each connection is one line of request and one line of reply (see [`crate::api`]), bounded in
-//! bytes and time, answered one after the other on a thread of its own. Who may ask is decided by the caller's user
-//! as the kernel tells it, not by the socket's file mode alone.
+//! bytes and time, answered on a thread of its own. Who may ask is decided by the caller's user as the kernel tells
+//! it, not by the socket's file mode; who may not is told so and dismissed, without a thread or patience.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::listener::{Connection, Listener, Server};
+use super::listener::{Connection, Listener, OpenTo};
 use super::observer::Observer;
+use super::server::{Server, Service};
 use super::show;
 use crate::api::{MAX_REQUEST, REQUEST_VERSION, RefusalKind, Reply, Request, Verb};
 use crate::runtime::privileges::Privileges;
@@ -32,31 +33,53 @@ struct Answering {
 /// # Errors
 /// The path cannot be used, or another gateway answers there.
 pub fn serve(path: &Path, security: &config::Security, observer: Arc<Observer>) -> Result<Server> {
-    let listener = Listener::unix(path).context("telemetry.control_socket")?;
+    let listener = Listener::unix(path, OpenTo::Everybody).context("telemetry.control_socket")?;
     let own = [0, rustix::process::geteuid().as_raw()];
     let answering = Answering {
         observer,
         readers: [&own[..], &security.control_read_uids, &security.control_change_uids].concat(),
         changers: [&own[..], &security.control_change_uids].concat(),
     };
-    // A client that went away concerns nobody else.
-    let handle = move |connection| drop(answering.answer(connection));
-    Server::start("rw-control", listener, Privileges::of(security), handle)
+    Server::start("rw-control", listener, Privileges::of(security), answering)
+}
+
+impl Service for Answering {
+    fn refuse(&self, connection: &Connection) -> Option<Vec<u8>> {
+        let refusal = match connection.user() {
+            Some(caller) if self.readers.contains(&caller) => return None,
+            Some(caller) => no_permission(caller),
+            None => nobody_known(),
+        };
+        // Without words it is refused all the same.
+        Some(as_line(&refusal).unwrap_or_default())
+    }
+
+    fn answer(&self, connection: Connection) {
+        // A client that went away concerns nobody else.
+        let _ = self.converse(connection);
+    }
+}
+
+/// A reply as it is sent.
+fn as_line(reply: &Reply) -> Result<Vec<u8>> {
+    let mut text = serde_json::to_vec(reply)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+fn nobody_known() -> Reply {
+    Reply::refusal(RefusalKind::NoPermission, "the kernel does not say who asks")
 }
 
 impl Answering {
-    fn answer(&self, mut connection: Connection) -> Result<()> {
+    fn converse(&self, mut connection: Connection) -> Result<()> {
         connection.allow(TIMEOUT);
         let reply = match connection.user() {
-            // Who may not ask anything is not listened to.
-            Some(caller) if !self.readers.contains(&caller) => no_permission(caller),
-            None => Reply::refusal(RefusalKind::NoPermission, "the kernel does not say who asks"),
+            None => nobody_known(),
             Some(caller) => self.listen(&mut connection, caller),
         };
         connection.allow(TIMEOUT);
-        let mut text = serde_json::to_string(&reply)?;
-        text.push('\n');
-        connection.write_all(text.as_bytes())?;
+        connection.write_all(&as_line(&reply)?)?;
         connection.finish();
         Ok(())
     }

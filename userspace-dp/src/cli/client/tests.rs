@@ -90,3 +90,39 @@ fn a_socket_path_that_is_too_long_is_an_error_and_no_panic() {
     let path = PathBuf::from("/".to_owned() + &"x".repeat(200));
     assert_eq!(ask(&path, Verb::Status).unwrap_err().exit(), Exit::Unreachable);
 }
+
+#[test]
+fn a_daemon_that_trickles_its_answer_is_given_up_when_the_whole_time_is_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    let trickle = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let sent = (0..2000).take_while(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            stream.write_all(b" ").is_ok()
+        });
+        sent.count()
+    });
+    let error = exchange(&path, Verb::Status, Duration::from_millis(300)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+    assert!(trickle.join().unwrap() < 2000, "every byte began the wait anew");
+}
+
+#[test]
+fn a_daemon_that_refuses_and_hangs_up_at_once_is_heard() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    let refusal =
+        b"{\"schema_version\":1,\"error\":{\"kind\":\"no-permission\",\"message\":\"m\"}}\n";
+    let daemon = std::thread::spawn(move || {
+        for _ in 0..20 {
+            listener.accept().unwrap().0.write_all(refusal).unwrap();
+        }
+    });
+    for _ in 0..20 {
+        assert_eq!(ask(&path, Verb::Status).unwrap_err().exit(), Exit::NoPermission);
+    }
+    daemon.join().unwrap();
+}

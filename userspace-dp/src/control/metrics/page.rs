@@ -12,7 +12,8 @@ const REGENERATE: &str = "UPDATE_PAGES=1 cargo test -p ringwall --lib page";
 const INTRODUCTION: &str = "\
 The endpoint `telemetry.listen` (by default `127.0.0.1:9586`) answers `GET /metrics` in the OpenMetrics text format,
 `/healthz` (every worker's heartbeat advances) and `/readyz` (healthy, and at least one interface has a link) with 200 or
-503 and one line that says what is missing. There is no authentication: keep it on loopback or on a unix socket.
+503 and one line that says what is missing. There is no authentication: keep it on loopback or
+on a unix socket (`unix:/path`), which only the gateway's user and the group of the socket's file may open.
 
 Counters never reset while the process lives; rates are the reader's arithmetic. Every unit is a base unit. Labels take
 values from the configuration and from the program only, never from traffic. Series per peer are exported while there are

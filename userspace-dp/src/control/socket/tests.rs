@@ -121,17 +121,21 @@ fn over_the_socket_a_question_is_answered_and_noise_is_told_off() {
 #[test]
 fn a_stranger_is_told_off_before_anything_is_read() {
     let scene = scene(1, "");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control.sock");
     let answering = Answering { readers: vec![STRANGER], ..answering(&scene) };
-    let (near, mut far) = UnixStream::pair().unwrap();
-    // The client says nothing and keeps its side open: only who is not listened to gets an answer at once.
-    let told = std::thread::spawn(move || {
-        let mut reply = String::new();
-        far.read_to_string(&mut reply).unwrap();
-        reply
-    });
-    answering.answer(near.into()).unwrap();
-    let reply = told.join().unwrap();
-    assert!(reply.contains("no-permission"), "{reply}");
+    let listener = Listener::unix(&path, OpenTo::Everybody).unwrap();
+    let _server = Server::start("test", listener, Privileges::Retain, answering).unwrap();
+    // It says nothing and keeps its side open: only who is not listened to gets an answer at once.
+    let mut silent = UnixStream::connect(&path).unwrap();
+    let mut reply = String::new();
+    silent.read_to_string(&mut reply).unwrap();
+    assert!(reply.contains("no-permission") && reply.ends_with('\n'), "{reply}");
+    // The client understands it too, although the daemon may have hung up before it asks.
+    for _ in 0..20 {
+        let refused = ask(&path, Verb::Status).unwrap_err();
+        assert_eq!(refused.exit(), crate::cli::exit::Exit::NoPermission, "{refused}");
+    }
 }
 
 #[test]
@@ -151,7 +155,7 @@ fn a_reader_that_sends_byte_by_byte_is_told_off_when_its_time_is_over() {
         let _ = far.read_to_string(&mut reply);
         (sent, reply)
     });
-    answering.answer(near.into()).unwrap();
+    answering.converse(near.into()).unwrap();
     let (sent, reply) = trickle.join().unwrap();
     assert!(sent < 400 && reply.contains("bad-request"), "{sent}: {reply}");
 }

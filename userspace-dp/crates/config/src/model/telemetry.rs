@@ -10,7 +10,9 @@ use std::path::PathBuf;
 #[serde(deny_unknown_fields, default)]
 #[schemars(inline)]
 pub struct Telemetry {
-    /// Where `/metrics`, `/healthz` and `/readyz` are served: `"address:port"`, `"unix:/path"`, or `"off"`.
+    /// Where `/metrics`, `/healthz` and `/readyz` are served: `"address:port"`, `"unix:/path"`, or `"off"`. A unix
+    /// socket may be opened by the gateway's user and the group of its file, which a directory with the setgid bit
+    /// gives it.
     #[schemars(extend("x-failure" = "An address other than loopback is refused unless `allow_remote` is set: there is no authentication."))]
     pub listen: Listen,
 
