@@ -16,7 +16,8 @@ use io::{FramePool, Umem};
 use pipeline::PortId;
 use tracing::{info, warn};
 
-use super::netlink::{Ethtool, Link, Mirror};
+use super::channels::{ChannelKeeper, Queues};
+use super::netlink::{Link, Mirror};
 
 /// A device as found and prepared.
 #[derive(Clone, Debug)]
@@ -52,8 +53,12 @@ pub struct Held {
 ///
 /// The number of workers is what was configured, or as many as the device with the most queues has, less one
 /// processor for control.
-pub fn find(config: &config::Config, mirror: &Mirror, cpus: usize) -> Result<(Vec<Found>, u32)> {
-    let mut ethtool = Ethtool::open().ok();
+pub fn find(
+    config: &config::Config,
+    mirror: &Mirror,
+    channels: &mut ChannelKeeper,
+    cpus: usize,
+) -> Result<(Vec<Found>, u32)> {
     let mut links = Vec::new();
     for interface in &config.interface {
         let name = interface.name.as_str();
@@ -62,7 +67,7 @@ pub fn find(config: &config::Config, mirror: &Mirror, cpus: usize) -> Result<(Ve
             .link_named(name)
             .with_context(|| format!("interface {name:?}: there is no such device here"))?;
         refuse_devices_of_devices(link)?;
-        links.push((interface, link, queues_now(ethtool.as_mut(), link.index)));
+        links.push((interface, link, channels.queues(link.index)));
     }
     let most = links.iter().map(|(_, _, queues)| queues.most).max().unwrap_or(1);
     let workers = config.gateway.workers.exactly().unwrap_or_else(|| {
@@ -73,7 +78,7 @@ pub fn find(config: &config::Config, mirror: &Mirror, cpus: usize) -> Result<(Ve
     let mut first_slot = 0;
     for (number, (interface, link, queues)) in links.into_iter().enumerate() {
         let name = interface.name.as_str();
-        let queues = settle_queues(interface, link, queues, workers, ethtool.as_mut())?;
+        let queues = settle_queues(interface, link, queues, workers, channels)?;
         let mac = link.mac.with_context(|| format!("interface {name:?} is no Ethernet device"))?;
         found.push(Found {
             port: PortId(u8::try_from(number).context("at most 256 interfaces")?),
@@ -102,29 +107,12 @@ fn refuse_devices_of_devices(link: &Link) -> Result<()> {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Queues {
-    now: u32,
-    most: u32,
-}
-
-fn queues_now(ethtool: Option<&mut Ethtool>, ifindex: u32) -> Queues {
-    match ethtool.map(|ethtool| ethtool.channels(ifindex)) {
-        Some(Ok(channels)) => Queues {
-            now: channels.rx_queues().max(1),
-            most: channels.with_pairs(u32::MAX).pairs().max(channels.pairs()).max(1),
-        },
-        // Without a notion of channels a device has one queue.
-        Some(Err(_)) | None => Queues { now: 1, most: 1 },
-    }
-}
-
 fn settle_queues(
     interface: &config::Interface,
     link: &Link,
     queues: Queues,
     workers: u32,
-    ethtool: Option<&mut Ethtool>,
+    channels: &mut ChannelKeeper,
 ) -> Result<u32> {
     let name = interface.name.as_str();
     let wanted = match interface.queues.exactly() {
@@ -135,16 +123,12 @@ fn settle_queues(
             )
         }
         Some(wanted) => wanted,
-        None => workers.min(queues.most),
+        None => automatic_queues(link, queues, workers),
     };
     if wanted == queues.now {
         return Ok(wanted);
     }
-    let set = ethtool.map(|ethtool| {
-        let channels = ethtool.channels(link.index)?;
-        ethtool.set_channels(link.index, &channels.with_pairs(wanted))
-    });
-    match (set, interface.queues.exactly()) {
+    match (channels.set(link.index, name, wanted), interface.queues.exactly()) {
         (Some(Ok(())), _) => {
             info!(interface = name, from = queues.now, to = wanted, "set the number of queues");
             Ok(wanted)
@@ -158,6 +142,16 @@ fn settle_queues(
             Ok(queues.now)
         }
         (None, None) => Ok(queues.now),
+    }
+}
+
+/// One queue per worker, as far as the device has them. A veth keeps those that it uses: it runs no program natively
+/// with fewer queues than its other end sends from, and that end is not ours to look at.
+fn automatic_queues(link: &Link, queues: Queues, workers: u32) -> u32 {
+    let wanted = workers.min(queues.most);
+    match link.kind.as_deref() {
+        Some("veth") => wanted.max(queues.now),
+        Some(_) | None => wanted,
     }
 }
 
@@ -255,6 +249,23 @@ mod tests {
         }
         for kind in [None, Some("veth"), Some("vlan"), Some("macvlan"), Some("dummy")] {
             refuse_devices_of_devices(&of_kind(kind)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_device_gets_a_queue_per_worker_and_a_veth_loses_none() {
+        let of_kind = |kind: Option<&str>| Link { kind: kind.map(str::to_owned), ..link(2, "x0") };
+        let queues = |now| Queues { now, most: 8 };
+        for (kind, now, workers, wanted) in [
+            (None, 8, 2, 2),
+            (None, 1, 2, 2),
+            (None, 1, 16, 8),
+            (Some("veth"), 2, 1, 2),
+            (Some("veth"), 1, 2, 2),
+            (Some("veth"), 8, 16, 8),
+        ] {
+            let settled = automatic_queues(&of_kind(kind), queues(now), workers);
+            assert_eq!(settled, wanted, "{kind:?} with {now} queues, {workers} workers");
         }
     }
 }

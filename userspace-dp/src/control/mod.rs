@@ -1,6 +1,7 @@
 //! The control thread: what it knows of the kernel and of the configuration, and what it tells the workers.
 
 mod allowed_ips;
+pub mod channels;
 #[cfg(test)]
 mod configuration_in_use;
 pub mod devices;

@@ -14,6 +14,7 @@ use io::af_xdp::AfXdpPort;
 use rtrb::Consumer;
 use telemetry::WorkerCounters;
 
+use super::channels::ChannelKeeper;
 use super::devices::Held;
 use super::netlink::{Kernel, Mirror};
 use super::observer::WatchedWorker;
@@ -59,6 +60,8 @@ pub struct Running {
     pub held: Vec<Held>,
     /// Keeps VLAN tags in the frames of the devices.
     pub tags: TagKeeper,
+    /// Gives the devices their number of queues back.
+    pub channels: ChannelKeeper,
     /// Which devices run without copies, in the same order.
     pub zero_copy: Vec<bool>,
     /// The tunnel device.

@@ -83,6 +83,7 @@ fn start_threads(
         steering: machine.steering,
         held: machine.held,
         tags: machine.tags,
+        channels: machine.channels,
         zero_copy: machine.zero_copy,
         tunnel: machine.tunnel,
         registry: first.registry,

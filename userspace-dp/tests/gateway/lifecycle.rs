@@ -46,6 +46,48 @@ fn sigterm_ends_it_within_two_seconds_and_leaves_nothing_behind() -> Result<()> 
     })
 }
 
+/// Receive queues in use, as the interface has them in sysfs.
+fn queues(gateway: &Namespace, interface: &str) -> Result<usize> {
+    let shown = gateway.run(&format!("ls /sys/class/net/{interface}/queues"))?;
+    Ok(shown.split_whitespace().filter(|name| name.starts_with("rx-")).count())
+}
+
+#[test]
+fn one_worker_runs_native_on_two_queues_and_a_queue_that_was_added_goes_again() -> Result<()> {
+    if !lab::available() {
+        return Ok(());
+    }
+    Tunnel::with(&ringwall(), |tunnel| {
+        let (client, gateway) = (tunnel.client_side(), tunnel.lab.namespace("gateway"));
+        let (outside, _) = tunnel.settings.interfaces[0];
+        ensure!(queues(&gateway, outside)? == 2, "the lab's links have two queues");
+        let end = |tunnel: &mut Tunnel| -> Result<()> {
+            tunnel.ringwall()?.signal(Signal::TERM);
+            tunnel.ringwall()?.wait(Duration::from_secs(5)).map(drop)
+        };
+        end(tunnel)?;
+        tunnel.settings.workers = 1;
+        tunnel.restart_gateway()?;
+        let shown = tunnel.ringwall()?.json("show interfaces", "interfaces")?;
+        for row in shown["interfaces"].as_array().into_iter().flatten() {
+            ensure!(row["mode"] == "native" || row["mode"] == "tun", "{row}");
+        }
+        lab::wait_until("the tunnel works", Duration::from_secs(30), || {
+            ping(&client, SERVER_V4, 3, "").is_ok_and(|report| report.received > 0)
+        })?;
+        end(tunnel)?;
+        ensure!(queues(&gateway, outside)? == 2, "a queue is gone");
+
+        gateway.run(&format!("ethtool -L {outside} rx 1 tx 1"))?;
+        tunnel.settings.workers = 2;
+        tunnel.restart_gateway()?;
+        ensure!(queues(&gateway, outside)? == 2, "two workers want two queues");
+        end(tunnel)?;
+        ensure!(queues(&gateway, outside)? == 1, "the device did not get back what it had");
+        Ok(())
+    })
+}
+
 #[test]
 fn sigkill_leaves_no_program_and_a_new_start_works_at_once() -> Result<()> {
     if !lab::available() {

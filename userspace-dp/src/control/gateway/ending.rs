@@ -16,7 +16,8 @@ impl Gateway {
     /// Ends the gateway: transit stops, the program goes, then the workers, then their sockets.
     pub(super) fn end(self) {
         let (patience, began) = (self.patience(), Monotonic.now());
-        let Running { mut steering, held, tags, workers, helpers, stop, .. } = self.running;
+        let Running { mut steering, held, tags, channels, workers, helpers, stop, .. } =
+            self.running;
         if let Err(error) = steering.enable(false) {
             warn!(%error, "steering cannot be disabled");
         }
@@ -51,5 +52,6 @@ impl Gateway {
         }
         // Some drivers reset their queues for it: not while a socket is bound to one.
         drop(tags);
+        drop(channels);
     }
 }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use ebpf::{Capacities, OnFailure, Steering, SteeringOptions};
 use io::Tun;
 
+use super::super::channels::ChannelKeeper;
 use super::super::devices::{self, Found, Held};
 use super::super::netlink::{Kernel, Mirror, Options};
 use super::super::tunnel::{self, TunnelDevice};
@@ -39,6 +40,8 @@ pub(super) struct Machine {
     pub port_guard: Option<UdpSocket>,
     /// Keeps VLAN tags in the frames of the devices.
     pub tags: TagKeeper,
+    /// Gives the devices their number of queues back, when no socket is bound to one any more.
+    pub channels: ChannelKeeper,
     /// The processor of each worker.
     pub cpus: Vec<CpuNumber>,
 }
@@ -50,7 +53,8 @@ impl Machine {
             Mirror::open(&Options::default()).context("cannot read the kernel's tables")?;
         let mut kernel = Kernel::open().context("cannot give the kernel orders")?;
         let allowed = pin::allowed_cpus()?;
-        let (found, workers) = devices::find(config, &mirror, allowed.len())?;
+        let mut channels = ChannelKeeper::open();
+        let (found, workers) = devices::find(config, &mirror, &mut channels, allowed.len())?;
         let configured: Vec<CpuNumber> =
             config.gateway.cpus.iter().map(|&cpu| cpu as CpuNumber).collect();
         let cpus = pin::choose(workers as usize, &configured)?;
@@ -73,6 +77,7 @@ impl Machine {
             tunnel,
             port_guard,
             tags,
+            channels,
             cpus,
         })
     }

@@ -30,7 +30,8 @@ pub struct Interface {
     pub zero_copy: ZeroCopy,
 
     /// Queues to use. `"auto"` sets the interface's channels to the number of workers where the driver allows
-    /// it, and uses what is there otherwise.
+    /// it, and uses what is there otherwise; a veth keeps those that it has beyond that, since it runs no program
+    /// natively with fewer than its other end sends from. At the end the interface gets back what it had.
     #[serde(default = "Interface::default_queues")]
     #[schemars(extend("x-unit" = "queues", "x-failure" = "More than the interface has fails the start; fewer leaves packets of the other queues to the kernel, which is why all must be covered by steering them (RSS) onto these."))]
     pub queues: Count,
