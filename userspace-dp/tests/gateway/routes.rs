@@ -215,3 +215,29 @@ fn a_peer_for_every_address_takes_neither_the_default_route_nor_the_way_to_itsel
         Ok(())
     })
 }
+
+#[test]
+fn a_link_without_a_global_address_hears_of_errors_from_another_address_of_the_gateway()
+-> Result<()> {
+    if !lab::available() {
+        return Ok(());
+    }
+    Tunnel::with(&ringwall(), |tunnel| {
+        let (server, gateway) = (tunnel.server_side(), tunnel.lab.namespace("gateway"));
+        ensure!(ping(&tunnel.client_side(), SERVER_V4, 3, "")?.complete(), "no tunnel");
+        let inner = Tunnel::client_addresses(0)[1];
+        gateway.run("ip -6 address del 2001:db8:2::1/64 dev lan0")?;
+        gateway.run("ip -6 address replace fe80::1/64 dev lan0 nodad")?;
+        gateway.run("ip -6 route replace 2001:db8:2::/64 dev lan0")?;
+        server.run(&format!("ip -6 route replace {inner}/128 via fe80::1 dev eth0"))?;
+        let mut transcript = String::new();
+        wait_until("a hop answers", LIMIT, || {
+            transcript = ping_transcript(&server, inner, 1, "-t 1").unwrap_or_default();
+            transcript.contains("Time exceeded: Hop limit")
+        })
+        .with_context(|| transcript.clone())?;
+        ensure!(!transcript.contains("From fe80"), "{transcript}");
+        ensure!(ping(&server, inner, 3, "")?.complete(), "{inner} is not reached");
+        Ok(())
+    })
+}
