@@ -89,7 +89,7 @@ pub enum Fault {
 pub enum Subject {
     /// Cost per worker and stage: packets, packets per burst, time per packet, busy share, latency.
     Runtime,
-    /// Every drop reason with its counter, zero rows included.
+    /// Drop reasons with their counters: those that occurred and those that never should, or each one with --all.
     Drops,
     /// Interfaces: what was asked for, what was got, link counters, exits of the steering program.
     Interfaces,

@@ -68,7 +68,10 @@ enum Verb {
     Show {
         /// Which table.
         what: Subject,
-        /// Print the daemon's reply as JSON.
+        /// Show every row of `drops`, also the reasons at zero.
+        #[arg(long)]
+        all: bool,
+        /// Print the daemon's reply as JSON, which always has every row.
         #[arg(long)]
         json: bool,
     },
@@ -113,7 +116,7 @@ fn dispatch(arguments: Arguments, daemon: Daemon) -> Exit {
         Verb::Run { config } => run::run(&config, daemon),
         Verb::Check { file, json } => check::check(&file, json),
         Verb::Status { json } => show::status(socket, json),
-        Verb::Show { what, json } => show::show(socket, what, json),
+        Verb::Show { what, all, json } => show::show(socket, what, all, json),
         #[cfg(debug_assertions)]
         Verb::Fault { fault, worker } => show::fault(socket, fault, worker),
         Verb::Genkey => keys::genkey(),

@@ -28,7 +28,7 @@ pub struct Answer {
 pub enum NoAnswer {
     /// Nobody listens.
     #[error(
-        "no daemon answers on {}: {cause}. Next: `systemctl status ringwall`, or name its socket with --socket",
+        "no daemon answers on {}: {cause}. Next: is `ringwall run` running (`pgrep -a ringwall`)? If its socket is elsewhere, name it with --socket",
         socket.display()
     )]
     Unreachable {

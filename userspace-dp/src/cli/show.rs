@@ -1,7 +1,7 @@
 //! `status` and `show`: ask the daemon, print its reply as it came (`--json`) or as tables.
 //!
-//! Each table has a file. A table's rows are all there, zeros included, in the order of the reply, so that two
-//! of them can be compared line by line.
+//! Each table has a file. A table's rows are in the order of the reply, so that two of them can be compared line by
+//! line. All are there, zeros included, save for `drops` without `--all`.
 
 mod config;
 mod drops;
@@ -21,21 +21,49 @@ use std::path::Path;
 
 /// The one-screen summary. Fails when no traffic passes.
 pub(super) fn status(socket: &Path, json: bool) -> Exit {
-    answered(socket, Verb::Status, json)
+    let form = if json { Form::Json } else { Form::Tables(Rows::Telling) };
+    answered(socket, Verb::Status, form)
 }
 
-/// The table `what`.
-pub(super) fn show(socket: &Path, what: Subject, json: bool) -> Exit {
-    answered(socket, Verb::Show { what }, json)
+/// Which rows of a table are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    /// Those that say something.
+    Telling,
+    /// Each one.
+    All,
+}
+
+/// The table `what`; with `all` every row of it.
+pub(super) fn show(socket: &Path, what: Subject, all: bool, json: bool) -> Exit {
+    if all && what != Subject::Drops {
+        complain("--all is for `show drops`: every other table is whole. Next: leave it out");
+        return Exit::Usage;
+    }
+    let form = match (json, all) {
+        (true, _) => Form::Json,
+        (false, true) => Form::Tables(Rows::All),
+        (false, false) => Form::Tables(Rows::Telling),
+    };
+    answered(socket, Verb::Show { what }, form)
+}
+
+/// How a reply is printed.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    /// As it came.
+    Json,
+    /// For people.
+    Tables(Rows),
 }
 
 /// Puts a fault into a worker of the daemon.
 #[cfg(debug_assertions)]
 pub(super) fn fault(socket: &Path, fault: crate::api::Fault, worker: u32) -> Exit {
-    answered(socket, Verb::Fault { fault, worker }, false)
+    answered(socket, Verb::Fault { fault, worker }, Form::Tables(Rows::Telling))
 }
 
-fn answered(socket: &Path, verb: Verb, json: bool) -> Exit {
+fn answered(socket: &Path, verb: Verb, form: Form) -> Exit {
     let answer = match ask(socket, verb) {
         Ok(answer) => answer,
         Err(error) => {
@@ -47,8 +75,10 @@ fn answered(socket: &Path, verb: Verb, json: bool) -> Exit {
         complain("the daemon answered another question");
         return Exit::Failed;
     }
-    let text =
-        if json { answer.line + "\n" } else { render(&answer.body, Paint::of(&std::io::stdout())) };
+    let text = match form {
+        Form::Json => answer.line + "\n",
+        Form::Tables(rows) => render(&answer.body, rows, Paint::of(&std::io::stdout())),
+    };
     print(&text).and(exit_of(&answer.body))
 }
 
@@ -70,11 +100,11 @@ fn answers(body: &Body, verb: Verb) -> bool {
     }
 }
 
-fn render(body: &Body, paint: Paint) -> String {
+fn render(body: &Body, rows: Rows, paint: Paint) -> String {
     match body {
         Body::Status(status) => status::render(status, paint),
         Body::Runtime(runtime) => runtime::render(runtime, paint),
-        Body::Drops(drops) => drops::render(drops, paint),
+        Body::Drops(drops) => drops::render(drops, rows, paint),
         Body::Interfaces(interfaces) => interfaces::render(interfaces, paint),
         Body::Rings(rings) => rings::render(rings, paint),
         Body::Peers(peers) => peers::render(peers, paint),

@@ -24,10 +24,20 @@ const DROPS: &str = "{\"schema_version\":1,\"drops\":{\"taken_at_unix\":7,\"drop
 
 #[test]
 fn a_table_is_plain_text_on_a_pipe() {
-    let (run, request) = asked(&["show", "drops"], DROPS);
+    let (run, request) = asked(&["show", "drops", "--all"], DROPS);
     assert_eq!(request, "{\"v\":1,\"verb\":\"show\",\"what\":\"drops\"}\n");
     let table = "count  stage  reason     severity  meaning\n    0  parse  truncated  info      too short\n";
     assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, table, ""));
+}
+
+#[test]
+fn reasons_at_zero_are_counted_by_default_and_all_is_for_drops_alone() {
+    let (run, _) = asked(&["show", "drops"], DROPS);
+    let table = "count  stage  reason  severity  meaning\n\n1 more reason stands at zero; --all shows it\n";
+    assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, table, ""));
+    let run = ringwall(&["show", "peers", "--all"]);
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
+    assert!(run.stderr.contains("--all is for `show drops`"), "{}", run.stderr);
 }
 
 #[test]
@@ -42,7 +52,7 @@ fn without_a_daemon_the_code_is_69_and_the_next_command_is_named() {
         let run = ringwall(&[&["--socket", "/nonexistent/socket"], verb].concat());
         assert_eq!((run.code, run.stdout.as_str()), (69, ""));
         assert!(run.stderr.contains("/nonexistent/socket"), "{}", run.stderr);
-        assert!(run.stderr.contains("Next: `systemctl status ringwall`"), "{}", run.stderr);
+        assert!(run.stderr.contains("Next: is `ringwall run` running"), "{}", run.stderr);
     }
 }
 

@@ -76,7 +76,7 @@ fn nobody_listening_is_unreachable_with_the_next_command() {
     for path in [missing, stale] {
         let error = ask(&path, Verb::Status).unwrap_err();
         assert_eq!(error.exit(), Exit::Unreachable);
-        assert!(error.to_string().contains("systemctl status ringwall"), "{error}");
+        assert!(error.to_string().contains("is `ringwall run` running"), "{error}");
     }
 }
 

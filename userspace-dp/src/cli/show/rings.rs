@@ -92,7 +92,7 @@ fn frames(rings: &Rings, paint: Paint) -> String {
 
 fn handoffs(rings: &Rings, paint: Paint) -> String {
     let columns =
-        [number("from"), number("to"), number("frames"), number("dropped full"), number("ring")];
+        [number("from"), number("to"), number("frames"), number("dropped (full)"), number("in ring")];
     let mut table = Table::new(columns);
     for handoff in &rings.handoffs {
         table.row([
@@ -157,9 +157,9 @@ worker  frames  sums up  where
      0    8192  NO       free 4093, fill 4000, rx 3
 worker 0: frames are missing or counted twice
 
-from         to  frames  dropped full    ring
-   0          1       9             0  0/2048
-   0  slow path       3             0  0/2048
+from         to  frames  dropped (full)  in ring
+   0          1       9               0   0/2048
+   0  slow path       3               0   0/2048
 ";
         assert_eq!(render(&rings, Paint::Plain), expected);
     }

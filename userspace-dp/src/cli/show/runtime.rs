@@ -81,13 +81,15 @@ fn latency(runtime: &Runtime, paint: Paint) -> String {
     ];
     let mut table = Table::new(columns);
     for WorkerRuntime { worker, latency, .. } in &runtime.workers {
+        // Without a sample nothing is known, which is not the same as no time.
+        let time = |ns| if latency.count == 0 { String::new() } else { nanoseconds(ns) };
         table.row([
             cell(*worker),
             cell(latency.count),
-            nanoseconds(latency.p50_ns),
-            nanoseconds(latency.p99_ns),
-            nanoseconds(latency.p999_ns),
-            nanoseconds(latency.max_ns),
+            time(latency.p50_ns),
+            time(latency.p99_ns),
+            time(latency.p999_ns),
+            time(latency.max_ns),
         ]);
     }
     table.render(paint)

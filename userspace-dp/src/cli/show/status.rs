@@ -28,7 +28,7 @@ pub(super) fn render(status: &Status, paint: Paint) -> String {
     line("received", format!("{} packets, {}", status.rx_packets, bytes(status.rx_bytes)));
     line("sent", format!("{} packets, {}", status.tx_packets, bytes(status.tx_bytes)));
     line("dropped", format!("{} packets (`ringwall show drops` says why)", status.drops));
-    line("encryption", status.aead_backend.clone());
+    line("cipher", cipher(&status.aead_backend));
     line("generation", status.generation.to_string());
     let reload = status.reload.as_ref().map(|reload| {
         let ago = seconds(status.taken_at_unix.saturating_sub(reload.at_unix));
@@ -37,6 +37,11 @@ pub(super) fn render(status: &Status, paint: Paint) -> String {
     });
     line("reload", reload.unwrap_or_else(|| "none since start".to_owned()));
     text
+}
+
+/// Who computes the cipher. The library's name alone reads like a ring of packets.
+fn cipher(backend: &str) -> String {
+    if backend == "ring" { "ring (library)".to_owned() } else { backend.to_owned() }
 }
 
 #[cfg(test)]
@@ -87,11 +92,17 @@ peers       3 of 10 up
 received    1000 packets, 62.50 KiB
 sent        900 packets, 56.25 KiB
 dropped     100 packets (`ringwall show drops` says why)
-encryption  avx512
+cipher      avx512
 generation  12
 reload      refused 1m00s ago: restart needed: wireguard.listen_port
 ";
         assert_eq!(render(&sample(), Paint::Plain), expected);
+    }
+
+    #[test]
+    fn the_cipher_library_does_not_read_like_a_ring_of_packets() {
+        let status = Status { aead_backend: "ring".into(), ..sample() };
+        assert!(render(&status, Paint::Plain).contains("\ncipher      ring (library)\n"));
     }
 
     #[test]
