@@ -15,15 +15,16 @@ mod show;
 mod table;
 
 use crate::api::Subject;
+use crate::source::Source;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use exit::Exit;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// What `run` hands over to: the configuration's path (for reloads) and the configuration. Returns when the
+/// What `run` hands over to: where its configuration comes from (for reloads) and the configuration. Returns when the
 /// gateway was told to stop.
-pub type Daemon = fn(&Path, config::Loaded) -> anyhow::Result<()>;
+pub type Daemon = fn(&Source, config::Loaded) -> anyhow::Result<()>;
 
 /// Ringwall: a WireGuard gateway dataplane on AF_XDP.
 #[derive(Debug, Parser)]
@@ -35,9 +36,10 @@ pub type Daemon = fn(&Path, config::Loaded) -> anyhow::Result<()>;
                   78 bad configuration."
 )]
 struct Arguments {
-    /// Control socket of the daemon.
-    #[arg(long, global = true, value_name = "PATH", default_value = "/run/ringwall/ringwall.sock")]
-    socket: PathBuf,
+    /// Control socket of the daemon [default: /run/ringwall/ringwall.sock]; with `run` where it listens, in place of
+    /// telemetry.control_socket.
+    #[arg(long, global = true, value_name = "PATH")]
+    socket: Option<PathBuf>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -97,6 +99,13 @@ enum Verb {
     },
 }
 
+impl Arguments {
+    /// The socket of the daemon that is asked.
+    fn asked_socket(&self) -> PathBuf {
+        self.socket.clone().unwrap_or_else(|| config::Telemetry::default().control_socket)
+    }
+}
+
 /// Parses the command line, runs the verb and says how it ended. `daemon` is what `run` runs.
 pub fn main(daemon: Daemon) -> ExitCode {
     match Arguments::try_parse() {
@@ -111,9 +120,11 @@ pub fn main(daemon: Daemon) -> ExitCode {
 }
 
 fn dispatch(arguments: Arguments, daemon: Daemon) -> Exit {
-    let socket = &arguments.socket;
+    let socket = &arguments.asked_socket();
     match arguments.verb {
-        Verb::Run { config } => run::run(&config, daemon),
+        Verb::Run { config } => {
+            run::run(&Source { path: config, control_socket: arguments.socket }, daemon)
+        }
         Verb::Check { file, json } => check::check(&file, json),
         Verb::Status { json } => show::status(socket, json),
         Verb::Show { what, all, json } => show::show(socket, what, all, json),
@@ -163,8 +174,29 @@ mod tests {
     }
 
     #[test]
+    fn run_listens_where_the_command_line_says() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("gateway.toml");
+        let text = "version = 1\n[[interface]]\nname = \"eth0\"\nzone = \"lan\"\n[[zone]]\nname = \"lan\"\n";
+        std::fs::write(&file, text).unwrap();
+        let daemon: Daemon = |source, loaded| {
+            let socket = PathBuf::from("/run/given.sock");
+            assert_eq!(loaded.config.telemetry.control_socket, socket);
+            assert_eq!(source.control_socket, Some(socket));
+            Ok(())
+        };
+        let words = ["ringwall", "run", "--socket", "/run/given.sock", "--config"];
+        let words = words.map(std::ffi::OsString::from).into_iter().chain([file.into()]);
+        let arguments = Arguments::try_parse_from(words).unwrap();
+        assert!(matches!(dispatch(arguments, daemon), Exit::Ok));
+    }
+
+    #[test]
     fn the_socket_is_where_the_configuration_puts_it_by_default() {
         let arguments = Arguments::try_parse_from(["ringwall", "status"]).unwrap();
-        assert_eq!(arguments.socket, config::Telemetry::default().control_socket);
+        let usual = arguments.asked_socket();
+        assert_eq!(usual, config::Telemetry::default().control_socket);
+        let help = Arguments::command().render_long_help().to_string();
+        assert!(help.contains(&format!("[default: {}]", usual.display())), "{help}");
     }
 }

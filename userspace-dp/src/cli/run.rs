@@ -3,17 +3,16 @@
 use super::check::{refuse, tell};
 use super::exit::Exit;
 use super::{Daemon, complain};
-use config::Config;
-use std::path::Path;
+use crate::source::Source;
 
-/// Runs the gateway with the configuration at `path` until it is told to stop.
-pub(super) fn run(path: &Path, daemon: Daemon) -> Exit {
-    let loaded = match Config::load(path) {
+/// Runs the gateway with the configuration of `source` until it is told to stop.
+pub(super) fn run(source: &Source, daemon: Daemon) -> Exit {
+    let loaded = match source.load() {
         Ok(loaded) => loaded,
-        Err(rejected) => return refuse(path, &rejected),
+        Err(rejected) => return refuse(&source.path, &rejected),
     };
     tell(&loaded.warnings);
-    match daemon(path, loaded) {
+    match daemon(source, loaded) {
         Ok(()) => Exit::Ok,
         Err(error) => {
             complain(&format!("{error:#}"));

@@ -13,7 +13,6 @@ mod tunnel_routes;
 mod view;
 
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -37,6 +36,7 @@ use super::watch::{WATCH_EVERY, Watch};
 use super::{http, logging, reload, socket, start};
 use crate::api;
 use crate::runtime::privileges::{CONTROL, Privileges};
+use crate::source::Source;
 use following::GATHER;
 use signals::Signals;
 
@@ -47,11 +47,11 @@ const RENEW_EVERY: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// What prevented the start, or what died.
-pub fn run(path: &Path, loaded: config::Loaded) -> Result<()> {
+pub fn run(source: &Source, loaded: config::Loaded) -> Result<()> {
     logging::start(&loaded.config.telemetry);
     let mut signals = Signals::catch()?;
     let running = start::start(&loaded.config)?;
-    let mut gateway = Gateway::new(path, loaded, running)?;
+    let mut gateway = Gateway::new(source, loaded, running)?;
     let _services = gateway.serve()?;
     Privileges::of(&gateway.loaded.config.security).keep(CONTROL).context("capabilities")?;
     info!(workers = gateway.running.workers.len(), "ready");
@@ -77,7 +77,7 @@ pub fn run(path: &Path, loaded: config::Loaded) -> Result<()> {
 
 /// A running gateway with what the control loop keeps.
 pub(crate) struct Gateway {
-    path: PathBuf,
+    pub(super) source: Source,
     pub(super) loaded: Arc<config::Loaded>,
     pub(super) running: Running,
     pub(super) observer: Arc<Observer>,
@@ -98,7 +98,7 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    fn new(path: &Path, loaded: config::Loaded, mut running: Running) -> Result<Self> {
+    fn new(source: &Source, loaded: config::Loaded, mut running: Running) -> Result<Self> {
         let loaded = Arc::new(loaded);
         let resolver = Resolver::new(Privileges::of(&loaded.config.security));
         let (routes, routes_wanted) = channel();
@@ -116,7 +116,7 @@ impl Gateway {
         }));
         let keeper = NeighbourKeeper::new(loaded.config.limits.neighbours as usize);
         let mut gateway = Self {
-            path: path.to_owned(),
+            source: source.clone(),
             loaded,
             running,
             observer,
@@ -217,7 +217,7 @@ impl Gateway {
     }
 
     fn reload(&mut self) {
-        let outcome = reload::reload(self, &self.path.clone());
+        let outcome = reload::reload(self);
         match &outcome {
             Ok(message) => info!("reloaded: {message}"),
             Err(refusal) => warn!("reload refused, nothing has changed: {refusal:#}"),

@@ -3,7 +3,6 @@
 //! Peers that stay keep their sessions, also when the gateway's own key changes: that is for handshakes from then on.
 //! What only a restart can change is named and refused.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
@@ -19,12 +18,12 @@ use super::snapshots::SnapshotMaker;
 use super::{logging, rules};
 use crate::runtime::handshake::{HandshakeClient, NewIdentity};
 
-/// Reads the configuration at `path` and makes it the one in effect. What changed.
+/// Reads the configuration anew and makes it the one in effect. What changed.
 ///
 /// # Errors
 /// Why nothing has changed.
-pub(super) fn reload(gateway: &mut Gateway, path: &Path) -> Result<String> {
-    let loaded = Config::load(path)?;
+pub(super) fn reload(gateway: &mut Gateway) -> Result<String> {
+    let loaded = gateway.source.load()?;
     let changes = Config::diff(&gateway.loaded.config, &loaded.config);
     if !changes.restart_needed.is_empty() {
         bail!("a restart is needed for: {}", changes.restart_needed.join(", "));

@@ -33,7 +33,8 @@ fn a_table_is_plain_text_on_a_pipe() {
 #[test]
 fn reasons_at_zero_are_counted_by_default_and_all_is_for_drops_alone() {
     let (run, _) = asked(&["show", "drops"], DROPS);
-    let table = "count  stage  reason  severity  meaning\n\n1 more reason stands at zero; --all shows it\n";
+    let table =
+        "count  stage  reason  severity  meaning\n\n1 more reason stands at zero; --all shows it\n";
     assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, table, ""));
     let run = ringwall(&["show", "peers", "--all"]);
     assert_eq!((run.code, run.stdout.as_str()), (2, ""));

@@ -91,8 +91,13 @@ fn frames(rings: &Rings, paint: Paint) -> String {
 }
 
 fn handoffs(rings: &Rings, paint: Paint) -> String {
-    let columns =
-        [number("from"), number("to"), number("frames"), number("dropped (full)"), number("in ring")];
+    let columns = [
+        number("from"),
+        number("to"),
+        number("frames"),
+        number("dropped (full)"),
+        number("in ring"),
+    ];
     let mut table = Table::new(columns);
     for handoff in &rings.handoffs {
         table.row([
