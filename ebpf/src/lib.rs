@@ -42,6 +42,7 @@ pub use attach::{AttachMode, Attachment, ForeignProgram};
 pub use blocks::{BlockError, Blocked};
 pub use error::{AttachError, SteeringError};
 pub use exit::{Action, Counters, Exit};
+pub use foreign::{Present, present};
 pub use heartbeat::Heartbeats;
 pub use local::Service;
 pub use options::{Capacities, OnFailure, SteeringOptions};

@@ -12,6 +12,9 @@ use crate::options::{Capacities, SteeringOptions};
 /// `steering.c`, compiled by build.rs.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/steering.o"));
 
+/// The steering program by the name the kernel shows: for packets in one buffer, and for those in several.
+pub(crate) const PROGRAMS: [&str; 2] = ["steering", "steering_frags"];
+
 /// The object in the kernel: maps made, the chosen program verified, nothing attached.
 pub(crate) struct Loaded {
     pub ebpf: Ebpf,
@@ -27,7 +30,8 @@ pub(crate) fn load(options: &SteeringOptions) -> Result<Loaded, SteeringError> {
         loader.map_max_entries(map, entries);
     }
     let mut ebpf = loader.load(OBJECT).map_err(object_error)?;
-    let program = if options.multi_buffer { "steering_frags" } else { "steering" };
+    let [linear, fragments] = PROGRAMS;
+    let program = if options.multi_buffer { fragments } else { linear };
     let xdp: &mut Xdp = ebpf
         .program_mut(program)
         .ok_or(SteeringError::NoMap(program))?

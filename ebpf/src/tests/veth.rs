@@ -8,7 +8,7 @@ use super::rig::{FAR4, Rig, SLOT, WG, WORKER, needs_root, options, port};
 use super::socket::ReceiveSocket;
 use crate::{
     AttachError, AttachMode, Exit, ForeignProgram, Port, RunningMode, Slot, Steering,
-    SteeringError, SteeringOptions, attached, query,
+    SteeringError, SteeringOptions, attached, present, query,
 };
 
 /// A rig whose port is the gateway's end of the pair, its slots behind the loopback port's.
@@ -91,6 +91,9 @@ fn a_foreign_program_is_refused_by_id_and_name_or_replaced() {
         let theirs =
             other.steering.attach(pair.inside, native, ForeignProgram::Refuse).expect("attach");
         let id = attached(pair.inside).expect("query").expect("attached").program;
+        let found = present(pair.inside).expect("query").expect("attached");
+        assert_eq!((found.id, found.name.as_deref()), (id, Some("steering_frags")));
+        assert!(found.steers, "a steering program with a link belongs to a loader that lives");
 
         let mut rig = rig(pair);
         for mode in [native, AttachMode::Generic] {
@@ -120,6 +123,8 @@ fn a_foreign_program_attached_by_netlink_is_replaced_too() {
             let other = rig_with(pair, &SteeringOptions { multi_buffer: true, ..options() });
             let fd = other.steering.xdp().and_then(|xdp| xdp.fd()).expect("fd").as_fd().as_raw_fd();
             query::set_program(pair.inside, fd, mode).expect("netlink attach");
+            let found = present(pair.inside).expect("query").expect("attached");
+            assert_eq!((found.mode, found.steers), (mode, false), "nobody need be there for it");
             let mut rig = rig(pair);
             let refused =
                 rig.steering.attach(pair.inside, AttachMode::Native, ForeignProgram::Refuse);

@@ -67,6 +67,7 @@ pub fn find(
             .link_named(name)
             .with_context(|| format!("interface {name:?}: there is no such device here"))?;
         refuse_devices_of_devices(link)?;
+        refuse_programs(interface, link)?;
         links.push((interface, link, channels.queues(link.index)));
     }
     let most = links.iter().map(|(_, _, queues)| queues.most).max().unwrap_or(1);
@@ -104,6 +105,39 @@ fn refuse_devices_of_devices(link: &Link) -> Result<()> {
             bail!("interface {:?} is a {kind}: configure its members instead", link.name)
         }
         Some(_) | None => Ok(()),
+    }
+}
+
+/// Refuses a device that runs a program that is to stay there. This comes before any device is changed: what a gateway
+/// that runs already uses must not be touched by one that then does not start.
+fn refuse_programs(interface: &config::Interface, link: &Link) -> Result<()> {
+    let name = interface.name.as_str();
+    let asked = ebpf::present(link.index);
+    let present = asked.with_context(|| format!("interface {name:?}: its XDP program"))?;
+    let Some(present) = present else { return Ok(()) };
+    refuse_program(interface, present)
+}
+
+/// Another program may be replaced where the configuration says so; a gateway that lives may not.
+fn refuse_program(interface: &config::Interface, present: ebpf::Present) -> Result<()> {
+    let name = interface.name.as_str();
+    let ebpf::Present { id, mode, steers, .. } = present;
+    if steers {
+        bail!(
+            "interface {name:?}: a ringwall runs here already (its XDP program has id {id}). Next: `ringwall status` \
+             asks it (--socket if it has another socket); end it before this one starts"
+        );
+    }
+    match interface.foreign_program {
+        config::ForeignProgram::Replace => Ok(()),
+        config::ForeignProgram::Refuse => {
+            let called =
+                present.name.map_or_else(|| "name unknown".to_owned(), |it| format!("name {it:?}"));
+            bail!(
+                "interface {name:?} runs another XDP program in {mode} mode: id {id}, {called}. Next: take it off \
+                 (`ip link set dev {name} xdp off`), or foreign_program = \"replace\""
+            )
+        }
     }
 }
 
@@ -238,7 +272,28 @@ pub fn open_queue(
 #[cfg(test)]
 mod tests {
     use super::super::netlink::testing::link;
+    use super::super::testing::load;
     use super::*;
+
+    #[test]
+    fn a_foreign_program_is_refused_unless_it_may_be_replaced_and_a_live_gateway_always() {
+        let refusal = |policy: config::ForeignProgram, steers: bool| {
+            let name = Some("other".to_owned());
+            let mode = RunningMode::Generic;
+            let program = ebpf::Present { id: 7, name, mode, steers };
+            let mut interface = load("").config.interface.remove(0);
+            interface.foreign_program = policy;
+            refuse_program(&interface, program).err().map(|error| error.to_string())
+        };
+        let (refuse, replace) = (config::ForeignProgram::Refuse, config::ForeignProgram::Replace);
+        let foreign = refusal(refuse, false).unwrap();
+        assert!(foreign.contains("id 7, name \"other\"") && foreign.contains("Next:"), "{foreign}");
+        assert_eq!(refusal(replace, false), None);
+        for policy in [refuse, replace] {
+            let ours = refusal(policy, true).unwrap();
+            assert!(ours.contains("a ringwall runs here already"), "{ours}");
+        }
+    }
 
     #[test]
     fn devices_made_of_others_are_refused_and_all_others_are_not() {

@@ -89,6 +89,58 @@ fn one_worker_runs_native_on_two_queues_and_a_queue_that_was_added_goes_again() 
 }
 
 #[test]
+fn a_second_gateway_on_the_same_devices_says_so_and_changes_nothing() -> Result<()> {
+    if !lab::available() {
+        return Ok(());
+    }
+    Tunnel::with(&ringwall(), |tunnel| {
+        let (client, gateway) = (tunnel.client_side(), tunnel.lab.namespace("gateway"));
+        ensure!(ping(&client, SERVER_V4, 3, "")?.complete(), "the tunnel does not work");
+        let directory = tunnel.lab.path("second");
+        std::fs::create_dir_all(&directory)?;
+        let file = tunnel.settings.write(&directory)?;
+        // It would change the devices' queues.
+        let text = std::fs::read_to_string(&file)?;
+        std::fs::write(&file, text.replace("[[interface]]\n", "[[interface]]\nqueues = 1\n"))?;
+        let queues = || -> Result<String> {
+            let names = tunnel.settings.interfaces.iter().map(|(name, _)| name);
+            names.map(|name| gateway.run(&format!("ethtool -l {name}"))).collect()
+        };
+        let before = queues()?;
+        let program = env!("CARGO_BIN_EXE_ringwall");
+        let mut command = gateway.command(program);
+        let ended = command.arg("run").arg("--config").arg(&file).output()?;
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        ensure!(!ended.status.success(), "the second gateway ran");
+        ensure!(said.contains("a ringwall runs here already"), "it said:\n{said}");
+        let after = queues()?;
+        ensure!(after == before, "the queues were\n{before}and are\n{after}");
+        ensure!(ping(&client, SERVER_V4, 5, "")?.complete(), "the tunnel was disturbed");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_kernel_that_forwards_beside_it_is_named_in_status_until_it_stops() -> Result<()> {
+    if !lab::available() {
+        return Ok(());
+    }
+    Tunnel::with(&ringwall(), |tunnel| {
+        let gateway = tunnel.lab.namespace("gateway");
+        let running = tunnel.ringwall()?;
+        let named = || {
+            let status = running.json("status", "status");
+            status.is_ok_and(|it| it["problems"].to_string().contains("net/ipv4/ip_forward=0"))
+        };
+        ensure!(!named(), "it is named without reason");
+        gateway.run("sysctl -qw net.ipv4.ip_forward=1")?;
+        lab::wait_until("status names it", Duration::from_secs(30), named)?;
+        gateway.run("sysctl -qw net.ipv4.ip_forward=0")?;
+        lab::wait_until("status is silent again", Duration::from_secs(30), || !named())
+    })
+}
+
+#[test]
 fn sigkill_leaves_no_program_and_a_new_start_works_at_once() -> Result<()> {
     if !lab::available() {
         return Ok(());
