@@ -7,6 +7,7 @@ mod configuration_in_use;
 pub mod devices;
 pub mod gateway;
 pub mod http;
+pub mod kernel_forwarding;
 pub mod link_statistics;
 pub mod listener;
 pub mod logging;

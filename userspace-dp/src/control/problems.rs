@@ -25,6 +25,8 @@ pub enum Matter {
     Neighbours,
     /// Devices that take VLAN tags off frames.
     VlanTags,
+    /// A kernel that forwards beside the gateway.
+    KernelForwarding,
 }
 
 /// What became of a matter.

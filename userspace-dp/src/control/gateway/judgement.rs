@@ -1,10 +1,12 @@
 //! What must live, and what should work: the watch over threads, and the problems that `status` shows.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clock::Time;
 
+use super::super::kernel_forwarding::{self, SETTINGS};
 use super::super::problems::{self, Matter};
 use super::Gateway;
 
@@ -73,5 +75,8 @@ impl Gateway {
         self.problems.note(Matter::RoutingRules, ignored);
         let stripped = self.running.tags.look();
         self.problems.note(Matter::VlanTags, stripped);
+        let devices = self.running.held.iter().map(|held| held.found.name.as_str());
+        let forwards = kernel_forwarding::look(Path::new(SETTINGS), devices);
+        self.problems.note(Matter::KernelForwarding, forwards);
     }
 }
