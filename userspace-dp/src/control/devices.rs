@@ -172,7 +172,8 @@ fn settle_queues(
         }
         (None, Some(_)) => bail!("interface {name:?}: the kernel offers no way to set queues"),
         (Some(Err(error)), None) => {
-            warn!(interface = name, queues = queues.now, %error, "the number of queues stays");
+            let error = error.to_string();
+            warn!(interface = name, queues = queues.now, error, "the number of queues stays");
             Ok(queues.now)
         }
         (None, None) => Ok(queues.now),
@@ -212,14 +213,15 @@ pub fn attach(steering: &mut Steering, found: Found, wanted: &config::Interface)
     };
     let attachment = match (steering.attach(found.ifindex, mode, foreign), wanted.mode) {
         (Err(error @ AttachError::Refused { .. }), config::Mode::Auto) => {
-            warn!(interface = %name, %error, "no native mode; stepping down to generic");
+            let refusal = error.to_string();
+            warn!(interface = %name, error = refusal, "no native mode; stepping down to generic");
             stepped_down = Some(format!("native mode: {error}"));
             steering.attach(found.ifindex, AttachMode::Generic, foreign)
         }
         (result, config::Mode::Auto | config::Mode::Native | config::Mode::Generic) => result,
     }
     .with_context(|| format!("interface {name:?}: the steering program cannot be attached"))?;
-    info!(interface = %name, mode = ?attachment.mode(), queues = found.queues, "attached");
+    info!(interface = %name, mode = %attachment.mode(), queues = found.queues, "attached");
     Ok(Held { found, attachment, stepped_down })
 }
 
@@ -262,7 +264,7 @@ pub fn open_queue(
     if let Some(reason) = &port.obtained().no_zero_copy {
         let why = format!("zero-copy: {reason}");
         if held.stepped_down.as_ref() != Some(&why) {
-            info!(interface = %name, %reason, "packets are copied");
+            info!(interface = %name, reason = reason.to_string(), "packets are copied");
             held.stepped_down.get_or_insert(why);
         }
     }

@@ -72,7 +72,7 @@ impl Resolver {
             resolve_all(names, &wanted, &into);
         };
         if let Err(error) = std::thread::Builder::new().name("rw-resolver".into()).spawn(body) {
-            warn!(%error, "names of endpoints cannot be resolved");
+            warn!(error = error.to_string(), "names of endpoints cannot be resolved");
         }
     }
 

@@ -70,8 +70,10 @@ pub fn create(
     mirror: &mut Mirror,
 ) -> Result<(Tun, TunnelDevice)> {
     let name = config.interface.as_str();
-    let tun =
-        Tun::open(name).with_context(|| format!("wireguard.interface: TUN device {name:?}"))?;
+    let tun = Tun::open(name).map_err(|error| {
+        let device = unopened(name, &error);
+        anyhow::Error::new(error).context(device)
+    })?;
     mirror.process().context("cannot read the kernel's links")?;
     let link = mirror.tables().link_named(name);
     let ifindex = link.with_context(|| format!("the new device {name:?} is not there"))?.index;
@@ -84,6 +86,13 @@ pub fn create(
     }
     let addresses = config.addresses.iter().map(|address| address.net()).collect();
     Ok((tun, TunnelDevice { ifindex, name: name.to_owned(), mtu, addresses }))
+}
+
+/// The device that could not be opened, and what it takes where that is missing.
+fn unopened(name: &str, error: &std::io::Error) -> String {
+    let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
+    let needs = if denied { " (CAP_NET_ADMIN is needed)" } else { "" };
+    format!("wireguard.interface: TUN device {name:?}{needs}")
 }
 
 impl TunnelDevice {

@@ -56,7 +56,11 @@ impl TagKeeper {
         let at = || format!("interface {name:?}");
         let before = to_switch_off(ethtool, ifindex).with_context(at)?;
         if !before.is_empty() {
-            info!(interface = name, features = ?before, "switching off: VLAN tags stay in frames");
+            info!(
+                interface = name,
+                features = before.join(", "),
+                "switching off: VLAN tags stay in frames"
+            );
         }
         // Noted first: whatever comes of it, the device gets back what it had.
         self.devices.push(Device { ifindex, name: name.to_owned(), before: before.clone() });
@@ -76,7 +80,7 @@ impl TagKeeper {
             match looked {
                 Ok(again) if again.is_empty() => {}
                 Ok(again) => warn!(
-                    interface = %device.name, features = ?again,
+                    interface = %device.name, features = again.join(", "),
                     "somebody switched these on, and VLAN tags were not seen; they are off again"
                 ),
                 Err(error) => problems.push(format!("interface {:?}: {error:#}", device.name)),
@@ -93,9 +97,12 @@ impl Drop for TagKeeper {
             if before.is_empty() {
                 continue;
             }
+            let features = before.join(", ");
             match ethtool.set_features(*ifindex, before, true) {
-                Ok(()) => info!(interface = %name, features = ?before, "on again, as before"),
-                Err(error) => warn!(interface = %name, features = ?before, %error, "they stay off"),
+                Ok(()) => info!(interface = %name, features, "on again, as before"),
+                Err(error) => {
+                    warn!(interface = %name, features, error = error.to_string(), "they stay off");
+                }
             }
         }
     }

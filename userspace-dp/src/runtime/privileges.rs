@@ -44,7 +44,7 @@ impl Privileges {
     /// The same for a thread that serves on without, having said so, should the kernel refuse.
     pub fn keep_none(self) {
         if let Err(error) = self.keep(NONE) {
-            warn!(%error, "a thread keeps its capabilities");
+            warn!(error = error.to_string(), "a thread keeps its capabilities");
         }
     }
 }

@@ -86,7 +86,8 @@ impl<K: KernelSide> SlowPath<K> {
                 Ok(_) => {}
                 // Control notices the end of this thread.
                 Err(error) => {
-                    tracing::error!(%error, "the tunnel's device cannot be read any more");
+                    let error = error.to_string();
+                    tracing::error!(error, "the tunnel's device cannot be read any more");
                     break;
                 }
             }

@@ -19,7 +19,7 @@ impl Gateway {
         let Running { mut steering, held, tags, channels, workers, helpers, stop, .. } =
             self.running;
         if let Err(error) = steering.enable(false) {
-            warn!(%error, "steering cannot be disabled");
+            warn!(error = error.to_string(), "steering cannot be disabled");
         }
         drop(held);
         stop.store(true, Ordering::Relaxed);

@@ -47,7 +47,8 @@ impl Gateway {
             if let Err(error) = self.running.kernel.ask_neighbour(ifindex, address)
                 && let Some(count) = self.failed_asks.note(now)
             {
-                warn!(%address, %error, count, "the kernel does not look for neighbours");
+                let error = error.to_string();
+                warn!(%address, error, count, "the kernel does not look for neighbours");
             }
         }
     }

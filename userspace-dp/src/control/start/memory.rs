@@ -94,7 +94,7 @@ fn map_frames(config: &config::Config, frames: u32) -> Result<(Arc<Umem>, FrameP
     };
     let config = UmemConfig { frame_size, huge_pages, ..UmemConfig::with_frames(frames) };
     let (umem, pool) = Umem::new(config).with_context(|| format!("{frames} packet frames"))?;
-    tracing::info!(frames, pages = ?umem.pages(), "packet memory");
+    tracing::info!(frames, pages = %umem.pages(), "packet memory");
     Ok((umem, pool))
 }
 

@@ -151,3 +151,11 @@ fn routes_that_somebody_else_made_through_the_device_stay() {
     restore(&device, &networks(&[]), &mut table).unwrap();
     assert_eq!(table.routes(), networks(&[7]));
 }
+
+#[test]
+fn a_device_that_may_not_be_made_names_the_capability_and_another_refusal_does_not() {
+    let said = |kind: std::io::ErrorKind| unopened("ringwall0", &std::io::Error::from(kind));
+    let denied = said(std::io::ErrorKind::PermissionDenied);
+    assert!(denied.contains("\"ringwall0\"") && denied.contains("CAP_NET_ADMIN"), "{denied}");
+    assert!(!said(std::io::ErrorKind::ResourceBusy).contains("CAP_NET_ADMIN"));
+}

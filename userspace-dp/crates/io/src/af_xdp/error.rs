@@ -10,11 +10,21 @@ pub enum NoZeroCopy {
     #[error("the steering program is attached in generic mode")]
     GenericAttachment,
     /// The driver has none, or refuses this queue or these frames.
-    #[error("the driver refuses it: {0}")]
+    #[error("{}", refusal(.0))]
     Driver(io::Error),
     /// The kernel bound the socket but reports copy mode.
     #[error("the kernel bound the socket in copy mode")]
     NotGiven,
+}
+
+/// What a driver's refusal means.
+fn refusal(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::EOPNOTSUPP) => {
+            "the driver has none, as is to be expected of veth and most virtual devices".to_owned()
+        }
+        _ => format!("the driver refuses it: {error}"),
+    }
 }
 
 /// Why [`super::AfXdpPort::open`] failed. The operator can mend the first group.
@@ -98,5 +108,17 @@ impl core::fmt::Display for Step {
             Self::Bind => "binding",
             Self::Options => "reading the mode",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_driver_without_zero_copy_is_an_expected_step_and_another_refusal_is_quoted() {
+        let said = |code| NoZeroCopy::Driver(io::Error::from_raw_os_error(code)).to_string();
+        assert!(said(libc::EOPNOTSUPP).contains("expected of veth"), "{}", said(libc::EOPNOTSUPP));
+        assert!(said(libc::EINVAL).contains("os error 22"), "{}", said(libc::EINVAL));
     }
 }

@@ -45,6 +45,16 @@ pub enum Pages {
     Ordinary,
 }
 
+impl core::fmt::Display for Pages {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Huge => "huge",
+            Self::Transparent => "transparent",
+            Self::Ordinary => "ordinary",
+        })
+    }
+}
+
 /// What [`Umem::new`](crate::Umem::new) builds.
 #[derive(Clone, Copy, Debug)]
 pub struct UmemConfig {
