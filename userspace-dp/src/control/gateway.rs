@@ -27,11 +27,12 @@ use super::metrics::Exporter;
 use super::neighbour_keeper::{FailedAsks, NeighbourKeeper};
 use super::netlink::Changes;
 use super::observer::{Observer, ObserverParts, RouteView, unix_now};
-use super::peers::NameToResolve;
+use super::peers::{KnownPeer, NameToResolve};
 use super::problems::Problems;
 use super::resolver::Resolver;
 use super::running::Running;
 use super::server::Server;
+use super::session_log::SessionLog;
 use super::watch::{WATCH_EVERY, Watch};
 use super::{http, logging, reload, socket, start};
 use crate::api;
@@ -72,6 +73,7 @@ pub fn run(source: &Source, loaded: config::Loaded) -> Result<()> {
         Err(fatal) => error!("{fatal:#}; transit is dropped, the gateway ends"),
     }
     gateway.end();
+    info!("ended");
     ended
 }
 
@@ -95,6 +97,7 @@ pub(crate) struct Gateway {
     looked_at: Time,
     /// Neighbours turned away by then.
     refused_before: u64,
+    sessions: SessionLog,
 }
 
 impl Gateway {
@@ -132,6 +135,7 @@ impl Gateway {
             problems: Problems::default(),
             looked_at: Time::ZERO,
             refused_before: 0,
+            sessions: SessionLog::default(),
         };
         let names: Vec<_> = gateway.running.registry.names_to_resolve().collect();
         gateway.resolve(&names);
@@ -192,6 +196,7 @@ impl Gateway {
         if now.since(self.renewed_at) >= RENEW_EVERY {
             self.renewed_at = now;
             self.look_for_problems(now);
+            self.log_sessions(now);
             self.renew();
         }
         Ok(())
@@ -214,6 +219,14 @@ impl Gateway {
             // A network that holds one of them is no route any more. What is refused is shown as a problem.
             let _ = self.route_peers();
         }
+    }
+
+    fn log_sessions(&mut self, now: Time) {
+        let Some(client) = &self.running.client else { return };
+        let latest = |known: &KnownPeer| client.latest_handshake(known.handle);
+        let peers = self.running.registry.iter();
+        let peers = peers.map(|known| (known.handle, known.config.name.as_str(), latest(known)));
+        self.sessions.look(peers, now).log();
     }
 
     fn reload(&mut self) {

@@ -25,6 +25,7 @@ pub mod routing;
 pub mod rules;
 pub mod running;
 pub mod server;
+pub mod session_log;
 pub mod show;
 pub mod snapshots;
 pub mod socket;

@@ -157,6 +157,15 @@ impl PeerRegistry {
 }
 
 impl Transition {
+    /// Names in the log who comes, goes and changes: some of them, and how many more there are.
+    pub fn log(&self) {
+        let names = |known: &KnownPeer| known.config.name.as_str().to_owned();
+        log_names("added", self.added.len(), self.added.iter().map(names));
+        log_names("removed", self.removed.len(), self.removed.iter().map(names));
+        let changed = self.changed.iter().map(|(_, wanted)| wanted.name.as_str().to_owned());
+        log_names("changed", self.changed.len(), changed);
+    }
+
     /// Tells what changed about peers, begins to call the new ones, and wipes the sessions of those that are gone.
     /// How many of these there were.
     ///
@@ -173,7 +182,6 @@ impl Transition {
         }
         for known in &self.removed {
             client.remove(known.handle)?;
-            info!(peer = known.config.name.as_str(), "removed");
         }
         Ok(self.removed.len())
     }
@@ -202,6 +210,18 @@ impl Transition {
     /// Endpoints that are names and have not been resolved.
     pub fn names_to_resolve(&self) -> &[NameToResolve] {
         &self.names
+    }
+}
+
+/// Peers of one kind that a reload names.
+const NAMED: usize = 32;
+
+fn log_names(what: &str, count: usize, names: impl Iterator<Item = String>) {
+    for peer in names.take(NAMED) {
+        info!(peer, "{what}");
+    }
+    if count > NAMED {
+        info!(peers = count - NAMED, "more {what}");
     }
 }
 

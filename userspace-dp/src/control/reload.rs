@@ -35,18 +35,11 @@ pub(super) fn reload(gateway: &mut Gateway) -> Result<String> {
         gateway.loaded = Arc::new(loaded);
         return Ok("nothing has changed".into());
     }
-    let applied = apply(gateway, &loaded.config)?;
+    let new_public_key = apply(gateway, &loaded.config)?;
     logging::set_level(loaded.config.telemetry.log_level);
     gateway.loaded = Arc::new(loaded);
-    let mut message = format!(
-        "{} peers added, {} removed, {} changed; policy {}, zones {}",
-        changes.peers_added.len(),
-        applied.peers_removed,
-        changes.peers_changed.len(),
-        said(changes.policy),
-        said(changes.zones),
-    );
-    if let Some(public_key) = applied.public_key {
+    let mut message = told(&changes);
+    if let Some(public_key) = new_public_key {
         message += &format!("; the gateway's public key is {public_key} now");
     }
     // Peers and policy are in effect by now, so this is no refusal.
@@ -56,22 +49,23 @@ pub(super) fn reload(gateway: &mut Gateway) -> Result<String> {
     Ok(message)
 }
 
-fn said(changed: config::Changed) -> &'static str {
-    match changed {
-        config::Changed::Yes => "changed",
-        config::Changed::No => "unchanged",
-    }
+/// What was taken over, in words.
+fn told(changes: &config::Changes) -> String {
+    let config::Changes { peers_added, peers_removed, peers_changed, policy, zones, .. } = changes;
+    let peers = [(peers_added, "added"), (peers_removed, "removed"), (peers_changed, "changed")];
+    let counted = peers.into_iter().filter_map(|(peers, what)| match peers.len() {
+        0 => None,
+        1 => Some(format!("1 peer {what}")),
+        many => Some(format!("{many} peers {what}")),
+    });
+    let wholes = [(policy, "policy"), (zones, "zones")].into_iter();
+    let wholes = wholes.filter(|(changed, _)| **changed == config::Changed::Yes);
+    let keys = wholes.map(|(_, name)| name).chain(changes.reloaded.iter().map(String::as_str));
+    counted.chain(keys.map(|key| format!("{key} changed"))).collect::<Vec<_>>().join(", ")
 }
 
-/// What became different.
-struct Applied {
-    peers_removed: usize,
-    /// When the private key changed.
-    public_key: Option<PublicKey>,
-}
-
-/// Brings private key, peers, policy and zones to what `wanted` says.
-fn apply(gateway: &mut Gateway, wanted: &Config) -> Result<Applied> {
+/// Brings private key, peers, policy and zones to what `wanted` says; the public key, when it is another one.
+fn apply(gateway: &mut Gateway, wanted: &Config) -> Result<Option<PublicKey>> {
     let Running { registry, client, maker, mirror, .. } = &mut gateway.running;
     let mut parts = Parts { registry, client: client.as_ref(), maker, tables: mirror.tables() };
     let Prepared { transition, identity } = parts.prepare(&gateway.loaded.config, wanted)?;
@@ -82,13 +76,13 @@ fn apply(gateway: &mut Gateway, wanted: &Config) -> Result<Applied> {
     gateway.publish();
     gateway.resolve(transition.names_to_resolve());
     let public_key = identity.as_ref().map(|identity| identity.public_key);
-    let Some(client) = &gateway.running.client else {
-        return Ok(Applied { peers_removed: 0, public_key });
-    };
+    transition.log();
+    let Some(client) = &gateway.running.client else { return Ok(public_key) };
     if let Some(NewIdentity { interrupted, .. }) = identity {
         client.call_again(interrupted)?;
     }
-    Ok(Applied { peers_removed: transition.finish(client)?, public_key })
+    transition.finish(client)?;
+    Ok(public_key)
 }
 
 /// What a reload changes.

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -85,7 +85,12 @@ pub struct NewIdentity {
 pub struct HandshakeClient {
     requests: Sender<Request>,
     waker: Waker,
+    latest: Latest,
 }
+
+/// When each peer's latest handshake was, in nanoseconds, by place; zero for none so far. The thread writes, and who
+/// reads asks nobody.
+type Latest = Arc<[AtomicU64]>;
 
 /// The thread has ended, which ends the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -139,6 +144,12 @@ impl HandshakeClient {
         self.tell(Request::OfferEndpoint(peer, endpoint))
     }
 
+    /// When the latest handshake with a peer was that is configured at present.
+    pub fn latest_handshake(&self, peer: PeerHandle) -> Option<Time> {
+        let latest = self.latest.get(peer.index() as usize)?.load(Ordering::Relaxed);
+        (latest != 0).then(|| Time::from_nanos(latest))
+    }
+
     /// What the engine did so far.
     pub fn statistics(&self) -> Result<HandshakeStatistics, Ended> {
         self.ask(Request::Statistics)
@@ -168,6 +179,7 @@ pub struct HandshakeThread {
     settings: Vec<Option<(PeerHandle, PeerSettings)>>,
     /// By place of the peer: whether an offered endpoint is taken.
     awaits_endpoint: Vec<bool>,
+    latest: Latest,
     requests: Receiver<Request>,
     sleeper: Sleeper,
     counters: Arc<WorkerCounters>,
@@ -201,6 +213,7 @@ impl HandshakeThread {
     pub fn new(parts: HandshakeParts) -> (Self, HandshakeClient) {
         let (requests, receiver) = channel();
         let backlog = parts.workers.iter().map(|_| VecDeque::new()).collect();
+        let latest: Latest = (0..parts.places).map(|_| AtomicU64::new(0)).collect();
         let thread = Self {
             engine: parts.engine,
             gate: parts.gate,
@@ -209,12 +222,13 @@ impl HandshakeThread {
             backlog,
             settings: (0..parts.places).map(|_| None).collect(),
             awaits_endpoint: vec![false; parts.places],
+            latest: Arc::clone(&latest),
             requests: receiver,
             sleeper: parts.sleeper,
             counters: parts.counters,
             stop: parts.stop,
         };
-        (thread, HandshakeClient { requests, waker: parts.waker })
+        (thread, HandshakeClient { requests, waker: parts.waker, latest })
     }
 
     /// Works until the gateway ends.
@@ -331,6 +345,7 @@ impl HandshakeThread {
         if let Some(place) = self.settings.get_mut(peer.index() as usize) {
             *place = None;
         }
+        self.note_handshake(peer, Time::ZERO);
         self.owners.release(peer.index());
         if let Some(owner) = owner {
             self.command(owner, PeerCommand::Abandon(peer));
@@ -383,7 +398,7 @@ impl HandshakeThread {
             };
             match event {
                 HandshakeEvent::Message(admitted) => match self.engine.handle(admitted, now) {
-                    Ok(outcome) => self.carry_out(outcome),
+                    Ok(outcome) => self.carry_out(outcome, now),
                     Err(cause) => self.counters.count_drop(reason_of_rejected(cause), 1),
                 },
                 HandshakeEvent::PeerWanted(index, asker) => {
@@ -398,9 +413,16 @@ impl HandshakeThread {
         QUOTA
     }
 
-    fn carry_out(&mut self, outcome: Outcome) {
+    fn note_handshake(&self, peer: PeerHandle, at: Time) {
+        if let Some(latest) = self.latest.get(peer.index() as usize) {
+            latest.store(at.as_nanos(), Ordering::Relaxed);
+        }
+    }
+
+    fn carry_out(&mut self, outcome: Outcome, now: Time) {
         match outcome {
             Outcome::Accepted { peer, owner, keypair, response, endpoint } => {
+                self.note_handshake(peer, now);
                 self.adopt(peer, owner, Some(endpoint));
                 self.note_heard(peer, endpoint);
                 // The keys go first: the peer may use them as soon as it has the response.
@@ -408,6 +430,7 @@ impl HandshakeThread {
                 self.command(owner, PeerCommand::SendTo(endpoint, Datagram::new(&response)));
             }
             Outcome::Completed { peer, owner, keypair, endpoint } => {
+                self.note_handshake(peer, now);
                 self.adopt(peer, owner, Some(endpoint));
                 self.note_heard(peer, endpoint);
                 self.command(owner, PeerCommand::Install { peer, keypair, endpoint });

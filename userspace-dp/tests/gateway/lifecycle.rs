@@ -33,11 +33,19 @@ fn sigterm_ends_it_within_two_seconds_and_leaves_nothing_behind() -> Result<()> 
         let (client, gateway) = (tunnel.client_side(), tunnel.lab.namespace("gateway"));
         ensure!(ping(&client, SERVER_V4, 3, "")?.complete(), "the tunnel does not work");
         ensure!(attached_programs(&gateway)? == 2, "both interfaces should have a program");
+        let running = tunnel.ringwall()?;
+        lab::wait_until("the log names the peer", Duration::from_secs(10), || {
+            running.log().contains("connected")
+        })?;
         let pings = continuous_ping(&tunnel.lab, &client, SERVER_V4, 20)?;
         let running = tunnel.ringwall()?;
         running.signal(Signal::TERM);
         let status = running.wait(Duration::from_secs(2))?;
         ensure!(status.success(), "it ended with {status}");
+        let log = tunnel.ringwall()?.log();
+        let connected = log.lines().filter(|line| line.contains("connected")).count();
+        ensure!(connected == 1, "one line for the peer that connected:\n{log}");
+        ensure!(log.trim_end().ends_with("ended"), "the log does not say that it ended:\n{log}");
         pings.report()?;
         let devices = gateway.run("ip -brief link show")?;
         let tunnel_device = &tunnel.settings.tunnel_interface;

@@ -181,3 +181,16 @@ fn what_was_the_gateway_s_own_key_may_become_a_peer_s_in_the_same_reload() {
     bench.reload(&with_peer_of_key(&with_key(&old, 8), 7)).unwrap();
     assert_eq!(bench.names(), BTreeSet::from(["p1".to_owned(), "p3".to_owned()]));
 }
+
+#[test]
+fn what_was_taken_over_is_said_and_nothing_else() {
+    let old = load(&(peer(1, "") + &peer(2, ""))).config;
+    let said = |wanted: &Config| told(&Config::diff(&old, wanted));
+    let mut quieter = old.clone();
+    quieter.telemetry.log_level = config::LogLevel::Error;
+    assert_eq!(said(&quieter), "telemetry.log_level changed");
+    let mut others = old.clone();
+    let peers = load(&(peer(2, "") + &peer(3, "") + &peer(4, ""))).config.wireguard.unwrap().peer;
+    others.wireguard.as_mut().unwrap().peer = peers;
+    assert_eq!(said(&others), "2 peers added, 1 peer removed");
+}

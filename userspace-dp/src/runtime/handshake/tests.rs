@@ -341,3 +341,16 @@ fn a_new_private_key_is_for_new_handshakes_and_those_under_way_begin_again_with_
     turn(&mut scene, later);
     assert_eq!(kinds(&mut scene, 0), [Told::Install, Told::SendTo]);
 }
+
+#[test]
+fn the_latest_handshake_of_a_peer_can_be_seen_until_it_is_removed() {
+    let mut scene = handshakes(2, 4, 64);
+    let mut remote = Remote::new(1, &scene.public);
+    let peer = add(&mut scene, &remote);
+    assert_eq!(scene.client.latest_handshake(peer), None);
+    scene.hand_in(0, &remote.call(START), remote.address, START);
+    turn(&mut scene, START);
+    assert_eq!(scene.client.latest_handshake(peer), Some(START));
+    scene.thread.remove(peer);
+    assert_eq!(scene.client.latest_handshake(peer), None);
+}
