@@ -136,9 +136,16 @@ fn add(alike: &mut Vec<Route>, route: Route, placement: Placement) -> bool {
 }
 
 /// When one more hop joins an IPv6 multipath route the kernel tells all of it, with the new hop first and in the
-/// terms of the new hop. It lists the route with the new hop last and in the terms of the first.
+/// terms of the new hop. It lists the route with the new hop last and in the terms of the first. A hop that was alone
+/// is listed without its weight, so the weights are those told.
 fn join(old: &mut Route, told: &Route) {
-    old.hops.retain(|hop| told.hops.iter().any(|new| same_way(hop, new)));
+    old.hops.retain_mut(|hop| match told.hops.iter().find(|new| same_way(hop, new)) {
+        Some(new) => {
+            hop.weight = new.weight;
+            true
+        }
+        None => false,
+    });
     for hop in &told.hops {
         if !old.hops.iter().any(|known| same_way(known, hop)) {
             old.hops.push(hop.clone());

@@ -85,6 +85,21 @@ fn ipv6_hops_join_and_leave_a_multipath_route() {
 }
 
 #[test]
+fn the_weight_of_an_ipv6_hop_that_was_alone_is_told_when_another_joins() {
+    let mut tables = Tables::new();
+    let [alone, newcomer] = ["fd00::2", "fd00::3"].map(|gateway| hop(1, gateway));
+    let _ = put(
+        &mut tables,
+        &route("2001:db8::/32", core::slice::from_ref(&alone)),
+        Placement::Prepend,
+    );
+    let heavy = Hop { weight: 2, ..alone };
+    let both = route("2001:db8::/32", &[newcomer.clone(), heavy.clone()]);
+    let _ = put(&mut tables, &both, Placement::Append);
+    assert_eq!(tables.routes().next().map(|route| &route.hops[..]), Some(&[heavy, newcomer][..]));
+}
+
+#[test]
 fn ipv6_routes_on_links_stand_side_by_side() {
     let mut tables = Tables::new();
     let [one, two] =
