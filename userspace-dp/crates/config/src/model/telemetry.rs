@@ -82,7 +82,8 @@ pub struct Security {
     #[schemars(extend("x-unit" = "user ids", "x-failure" = "Others are refused (exit code 77)."))]
     pub control_read_uids: Vec<u32>,
 
-    /// Users that may change things through the control socket, besides root and the daemon's own user.
+    /// Users that may change things through the control socket, besides root and the daemon's own user. This version
+    /// has nothing to change there: a reload is a SIGHUP.
     #[schemars(extend("x-unit" = "user ids", "x-failure" = "Others are refused (exit code 77)."))]
     pub control_change_uids: Vec<u32>,
 }

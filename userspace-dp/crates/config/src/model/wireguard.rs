@@ -77,9 +77,9 @@ pub struct Wireguard {
     pub routes: TunnelRoutes,
 
     /// The code that encrypts packets. `auto` takes the fastest that this CPU runs and that passes its
-    /// self-test; a name forces one, for tests and comparisons.
+    /// self-test; a name forces one, for tests and comparisons. This build has one, `ring`.
     #[serde(default = "Wireguard::default_aead")]
-    #[schemars(extend("x-failure" = "A backend that this CPU cannot run fails the start."))]
+    #[schemars(extend("x-failure" = "A backend that this build does not have is refused."))]
     pub aead: AeadBackend,
 
     /// A peer; repeat the section for each one.
@@ -130,7 +130,7 @@ pub struct Peer {
     #[schemars(extend("x-example" = "25s", "x-failure" = "Without it a peer behind address translation cannot be reached while it is silent. From 1s to 65535s."))]
     pub persistent_keepalive: Option<Duration>,
 
-    /// Whether framed application messages of this peer reach the control mailbox.
+    /// Whether framed application messages of this peer are taken. This version only counts them: nothing reads them.
     #[serde(default)]
     #[schemars(extend("x-failure" = "When off, they are dropped and counted."))]
     pub application_messages: bool,
@@ -154,11 +154,7 @@ pub enum TunnelRoutes {
 pub enum AeadBackend {
     /// The fastest that works here.
     Auto,
-    /// The 512-bit kernel.
-    Avx512,
-    /// The 256-bit kernel.
-    Avx2,
-    /// The portable library.
+    /// The `ring` library.
     Ring,
 }
 
