@@ -3,7 +3,7 @@
 use super::colour::{Paint, Tone};
 use super::exit::Exit;
 use super::{complain, print};
-use config::{Config, Diagnostic, Loaded, Rejected, Severity};
+use config::{Checked, Config, Diagnostic, Rejected, Severity};
 use serde::Serialize;
 use std::io::Write;
 use std::path::Path;
@@ -27,14 +27,14 @@ struct Outcome<'a> {
 
 /// Checks the file at `path`.
 pub(super) fn check(path: &Path, json: bool) -> Exit {
-    let result = Config::load(path);
+    let result = Config::check(path);
     if json {
         return report(path, &result);
     }
     match result {
-        Ok(loaded) => {
-            tell(&loaded.warnings);
-            print(&format!("ok: {}\n", Counts::of(&loaded.config)))
+        Ok(checked) => {
+            tell(&checked.warnings);
+            print(&format!("ok: {}\n", Counts::of(&checked)))
         }
         Err(rejected) => refuse(path, &rejected),
     }
@@ -68,9 +68,9 @@ pub(super) fn tell(diagnostics: &[Diagnostic]) {
     }
 }
 
-fn report(path: &Path, result: &Result<Loaded, Rejected>) -> Exit {
+fn report(path: &Path, result: &Result<Checked, Rejected>) -> Exit {
     let (counts, diagnostics, exit) = match result {
-        Ok(loaded) => (Counts::of(&loaded.config), &loaded.warnings, Exit::Ok),
+        Ok(checked) => (Counts::of(checked), &checked.warnings, Exit::Ok),
         Err(rejected) => (Counts::default(), &rejected.diagnostics, exit_of(rejected)),
     };
     let Counts { interfaces, peers, rules } = counts;
@@ -110,9 +110,9 @@ struct Counts {
 }
 
 impl Counts {
-    fn of(config: &Config) -> Self {
-        let peers = config.wireguard.as_ref().map_or(0, |wireguard| wireguard.peer.len());
-        Self { interfaces: config.interface.len(), peers, rules: config.policy.len() }
+    fn of(checked: &Checked) -> Self {
+        let Checked { interfaces, peers, rules, .. } = *checked;
+        Self { interfaces, peers, rules }
     }
 }
 

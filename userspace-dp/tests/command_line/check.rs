@@ -2,6 +2,10 @@
 
 use super::{Run, Scratch, ringwall, ringwall_in};
 use serde_json::Value;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 const GOOD: &str = r#"version = 1
 
@@ -181,6 +185,62 @@ fn a_file_that_is_not_there_is_bad_configuration_and_named() {
     let run = ringwall(&["check", "/nonexistent/ringwall.toml"]);
     assert_eq!(run.code, 78);
     assert!(run.stderr.contains("/nonexistent/ringwall.toml cannot be read"), "{}", run.stderr);
+}
+
+/// The binary, run by a user that the key files do not belong to: `nobody`, where these tests run as root.
+struct AnotherUser(Scratch);
+
+impl AnotherUser {
+    fn new() -> Self {
+        let scratch = Scratch::new();
+        fs::set_permissions(scratch.path(), Permissions::from_mode(0o755)).expect("a mode");
+        // Where it was built, that user may not look.
+        let copy = scratch.path().join("ringwall");
+        // Not written by this process: a test beside it that starts a program would hold it open, and busy.
+        let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_ringwall")).arg(&copy).status();
+        assert!(copied.expect("cp runs").success());
+        fs::set_permissions(copy, Permissions::from_mode(0o755)).expect("a mode");
+        Self(scratch)
+    }
+
+    fn runs(&self, arguments: &[&str]) -> Run {
+        let directory = self.0.path();
+        let mut command = Command::new(directory.join("ringwall"));
+        if fs::metadata(directory).expect("a directory").uid() == 0 {
+            command.uid(65534).gid(65534);
+        } else {
+            let none = Permissions::from_mode(0o000);
+            fs::set_permissions(directory.join("private.key"), none).expect("a mode");
+        }
+        let output = command.args(arguments).current_dir(directory).output().expect("it runs");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        let code = output.status.code().expect("no signal");
+        Run { code, stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}
+
+#[test]
+fn check_needs_no_root_for_a_key_that_only_root_may_read_and_says_what_it_left() {
+    let user = AnotherUser::new();
+    user.0.file("ringwall.toml", GOOD);
+    let run = user.runs(&["check", "ringwall.toml"]);
+    assert_eq!(run.stdout, "ok: 1 interface, 2 peers, 1 rule\n", "{}", run.stderr);
+    assert_eq!(run.code, 0);
+    let told =
+        "warning: wireguard.private_key_file: not checked, since this user may not read the file";
+    assert!(run.stderr.contains(told), "{}", run.stderr);
+
+    let run = user.runs(&["run", "--config", "ringwall.toml"]);
+    assert_eq!(run.code, 78, "{}", run.stderr);
+    assert!(run.stderr.contains("error: wireguard.private_key_file"), "{}", run.stderr);
+
+    user.0.file("ringwall.toml", &GOOD.replace("private.key", "none.key"));
+    let run = user.runs(&["check", "ringwall.toml"]);
+    assert!(run.code == 78 && run.stderr.contains("no such file"), "{}", run.stderr);
+    user.0.key_file("open.key", "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=\n", 0o640);
+    user.0.file("ringwall.toml", &GOOD.replace("private.key", "open.key"));
+    let run = user.runs(&["check", "ringwall.toml"]);
+    assert!(run.code == 78 && run.stderr.contains("mode 0640"), "{}", run.stderr);
 }
 
 #[test]

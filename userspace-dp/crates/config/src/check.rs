@@ -10,6 +10,8 @@ mod policy;
 mod rule_order;
 mod wireguard;
 
+pub(crate) use keys::KeyFiles;
+
 use crate::findings::Findings;
 use crate::key::Key;
 use crate::model::{ANY_ZONE, Config, LOCAL_ZONE};
@@ -18,7 +20,6 @@ use crate::source::Document;
 use crate::values::{Duration, Name};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
-use std::path::Path;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -29,14 +30,14 @@ use toml::de::DeValue;
 pub(crate) fn check(
     config: &mut Config,
     document: &Document<'_>,
-    base_dir: &Path,
+    keys: &KeyFiles<'_>,
     whole: bool,
     findings: &mut Findings<'_>,
 ) {
     let names = Names::of(document);
     gateway::check(config, findings);
     interfaces::check(config, &names, findings);
-    keys::read(config, base_dir, findings);
+    keys.read(config, findings);
     wireguard::check(config, &names, findings);
     limits::check(config, findings);
     policy::check(config, &names, findings);

@@ -30,7 +30,7 @@ mod tests;
 
 pub use diagnostic::{Diagnostic, Place, Rejected, Severity};
 pub use diff::{Changed, Changes};
-pub use load::Loaded;
+pub use load::{Checked, Loaded};
 pub use model::{
     ANY_ZONE, Action, AeadBackend, Config, ForeignProgram, Gateway, HugePages, Interface,
     LOCAL_ZONE, Limits, LogFormat, LogLevel, Mode, OnStall, Peer, Policy, PollMode, Security, Set,

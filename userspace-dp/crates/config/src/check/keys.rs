@@ -2,6 +2,7 @@
 
 use crate::findings::Findings;
 use crate::key::Key;
+use crate::load::ForbiddenKeys;
 use crate::model::Config;
 use crate::values::{PublicKey, Secret};
 use std::fs::{File, Metadata};
@@ -13,49 +14,70 @@ use zeroize::Zeroizing;
 /// Most bytes that are read of a key file: a key, and room for white space.
 const LONGEST_FILE: u64 = 256;
 
-/// Reads the keys that `config` names into it. Relative paths start at `base_dir`.
-pub(super) fn read(config: &mut Config, base_dir: &Path, findings: &mut Findings<'_>) {
-    let Some(wireguard) = &mut config.wireguard else { return };
-    let key = Key::top("wireguard");
-    let own = key.field("private_key_file");
-    wireguard.private_key =
-        read_one(&own, &wireguard.private_key_file, base_dir, "genkey", findings);
-    for (index, peer) in wireguard.peer.iter_mut().enumerate() {
-        if let Some(path) = &peer.preshared_key_file {
-            let key = key.field("peer").item(index).field("preshared_key_file");
-            peer.preshared_key = read_one(&key, path, base_dir, "genpsk", findings);
+/// Where key files are looked for, and how much depends on them.
+pub(crate) struct KeyFiles<'p> {
+    /// Where relative paths start.
+    pub(crate) base_dir: &'p Path,
+    /// What becomes of files that this user may not read.
+    pub(crate) forbidden: ForbiddenKeys,
+}
+
+impl KeyFiles<'_> {
+    /// Reads the keys that `config` names into it.
+    pub(super) fn read(&self, config: &mut Config, findings: &mut Findings<'_>) {
+        let Some(wireguard) = &mut config.wireguard else { return };
+        let key = Key::top("wireguard");
+        let own = key.field("private_key_file");
+        wireguard.private_key =
+            self.read_one(&own, &wireguard.private_key_file, "genkey", findings);
+        for (index, peer) in wireguard.peer.iter_mut().enumerate() {
+            if let Some(path) = &peer.preshared_key_file {
+                let key = key.field("peer").item(index).field("preshared_key_file");
+                peer.preshared_key = self.read_one(&key, path, "genpsk", findings);
+            }
+        }
+    }
+
+    fn read_one(
+        &self,
+        key: &Key,
+        path: &Path,
+        verb: &str,
+        findings: &mut Findings<'_>,
+    ) -> Option<Secret> {
+        if path.to_str().is_some_and(|text| text.parse::<PublicKey>().is_ok()) {
+            let allowed = "the path of a file that holds the key, readable by its owner alone";
+            findings.secret(key, "a key where the path of a key file belongs", allowed);
+            return None;
+        }
+        let shown = self.base_dir.join(path);
+        match read_file(&shown) {
+            Ok(secret) => Some(secret),
+            Err(Unusable { allowed: Remedy::AnotherUser, .. })
+                if self.forbidden == ForbiddenKeys::AreLeft =>
+            {
+                let message = "not checked, since this user may not read the file: whether it is there \
+                           for the daemon, holds a key, and whose key that is";
+                findings.warning(key, message, ANOTHER_USER);
+                None
+            }
+            Err(Unusable { message, allowed }) => {
+                let allowed = match allowed {
+                    Remedy::Make => {
+                        format!("a key file: `(umask 077; ringwall {verb} > {})`", shown.display())
+                    }
+                    Remedy::Protect => format!("owner only: `chmod 600 {}`", shown.display()),
+                    Remedy::AnotherUser => ANOTHER_USER.to_owned(),
+                    Remedy::Other(text) => text.to_owned(),
+                };
+                findings.error(key, message, allowed);
+                None
+            }
         }
     }
 }
 
-fn read_one(
-    key: &Key,
-    path: &Path,
-    base_dir: &Path,
-    verb: &str,
-    findings: &mut Findings<'_>,
-) -> Option<Secret> {
-    if path.to_str().is_some_and(|text| text.parse::<PublicKey>().is_ok()) {
-        let allowed = "the path of a file that holds the key, readable by its owner alone";
-        findings.secret(key, "a key where the path of a key file belongs", allowed);
-        return None;
-    }
-    match read_file(&base_dir.join(path)) {
-        Ok(secret) => Some(secret),
-        Err(Unusable { message, allowed }) => {
-            let shown = base_dir.join(path);
-            let allowed = match allowed {
-                Remedy::Make => {
-                    format!("a key file: `(umask 077; ringwall {verb} > {})`", shown.display())
-                }
-                Remedy::Protect => format!("owner only: `chmod 600 {}`", shown.display()),
-                Remedy::Other(text) => text.to_owned(),
-            };
-            findings.error(key, message, allowed);
-            None
-        }
-    }
-}
+const ANOTHER_USER: &str = "run as the user that the daemon runs as";
 
 /// Why a key file cannot be used, and what helps.
 struct Unusable {
@@ -66,6 +88,7 @@ struct Unusable {
 enum Remedy {
     Make,
     Protect,
+    AnotherUser,
     Other(&'static str),
 }
 
@@ -106,8 +129,8 @@ fn failed(error: &io::Error) -> Unusable {
         return Unusable { message: "no such file".to_owned(), allowed: Remedy::Make };
     }
     if kind == io::ErrorKind::PermissionDenied {
-        let allowed = Remedy::Other("run as the user that the daemon runs as");
-        return Unusable { message: "this user may not read the file".to_owned(), allowed };
+        let message = "this user may not read the file".to_owned();
+        return Unusable { message, allowed: Remedy::AnotherUser };
     }
     let allowed = Remedy::Other("a readable file");
     Unusable { message: format!("cannot be read: {error}"), allowed }
