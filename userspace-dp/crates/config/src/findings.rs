@@ -6,7 +6,7 @@
 
 use crate::diagnostic::{Diagnostic, Rejected, Severity};
 use crate::key::{Key, Step};
-use crate::source::{Document, Misfit};
+use crate::source::{Document, Misfit, conceal, conceal_name};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use toml::Spanned;
@@ -168,7 +168,9 @@ impl<'d> Findings<'d> {
         cut: bool,
     ) {
         let place = self.document.place(span, cut);
-        let (key, allowed) = (key.to_string(), (!allowed.is_empty()).then_some(allowed));
+        let key = conceal_name(key.to_string());
+        let message = conceal(&message).into_owned();
+        let allowed = (!allowed.is_empty()).then(|| conceal(&allowed).into_owned());
         self.found.push((span.start, Diagnostic { severity, key, value, message, allowed, place }));
     }
 }

@@ -4,11 +4,17 @@
 //! Every file gets a range of one address space, its base; a value's span is its offset in its file plus that
 //! base. So one tree can hold values of several files, and serde errors, which carry spans, still name theirs.
 
+mod brackets;
+mod concealed;
 mod merge;
+
+pub(crate) use concealed::{conceal, conceal_name};
 
 use crate::diagnostic::Place;
 use crate::key::{Key, Step};
 use crate::text::Invalid;
+use crate::values::Secret;
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::ops::Range;
@@ -32,9 +38,11 @@ pub(crate) struct Document<'t> {
     pub(crate) root: DeTable<'t>,
 }
 
-/// A file, its base, and where its lines begin.
+/// A file, what of it may be shown, its base, and where its lines begin.
 struct Indexed<'t> {
     file: &'t SourceFile,
+    /// As long as the file's text, and all that ever leaves it.
+    shown: Cow<'t, str>,
     base: usize,
     lines: Vec<usize>,
 }
@@ -107,9 +115,19 @@ impl<'t> Document<'t> {
         for file in files {
             let newlines = file.text.match_indices('\n').map(|(offset, _)| offset + 1);
             let lines = std::iter::once(0).chain(newlines).collect();
-            document.files.push(Indexed { file, base, lines });
+            let shown = conceal(&file.text);
+            document.files.push(Indexed { file, shown, base, lines });
             let (table, errors) = DeTable::parse_recoverable(&file.text);
-            misfits.extend(errors.into_iter().map(|error| syntax_misfit(&error, base)));
+            if Secret::from_base64(&file.text).is_ok() {
+                misfits.push(key_file_misfit(base..base + file.text.trim_end().len()));
+                base += file.text.len() + 1;
+                continue;
+            }
+            let single = brackets::single(&file.text, table.get_ref(), &errors);
+            let unexplained =
+                errors.iter().filter(|error| !single.iter().any(|one| one.explain(error)));
+            misfits.extend(unexplained.map(|error| syntax_misfit(error, base)));
+            misfits.extend(single.iter().map(|one| bracket_misfit(one, base)));
             let table = merge::shift_table(table.into_inner(), base);
             let before = misfits.len();
             merge::merge(&mut document.root, table, &Key::default(), &mut misfits);
@@ -161,25 +179,28 @@ impl<'t> Document<'t> {
 
     /// The text at `span`, if it is a short value on one line.
     pub(crate) fn text(&self, span: &Range<usize>) -> Option<String> {
-        let Indexed { file, base, .. } = self.file_of(span.start)?;
-        let text = file.text.get(span.start - base..span.end.checked_sub(*base)?)?;
-        (!text.is_empty() && !text.contains('\n') && text.len() <= 200).then(|| text.to_owned())
+        let Indexed { file, shown, base, .. } = self.file_of(span.start)?;
+        let within = span.start - base..span.end.checked_sub(*base)?;
+        let text = shown.get(within.clone())?;
+        let concealed = file.text.get(within) != Some(text);
+        (!concealed && !text.is_empty() && !text.contains('\n') && text.len() <= 200)
+            .then(|| text.to_owned())
     }
 
     /// Line, column and excerpt of `span`. With `cut`, the excerpt ends where the span does: what follows may
     /// be a secret.
     pub(crate) fn place(&self, span: &Range<usize>, cut: bool) -> Option<Place> {
-        let Indexed { file, base, lines } = self.file_of(span.start)?;
-        let start = floor(&file.text, span.start - base);
-        let end = floor(&file.text, span.end.saturating_sub(*base)).max(start);
+        let Indexed { file, shown, base, lines } = self.file_of(span.start)?;
+        let start = floor(shown, span.start - base);
+        let end = floor(shown, span.end.saturating_sub(*base)).max(start);
         let line = lines.partition_point(|begin| *begin <= start);
         let line_start = lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
-        let line_end = lines.get(line).map_or(file.text.len(), |next| next - 1);
+        let line_end = lines.get(line).map_or(shown.len(), |next| next - 1);
         let end = end.min(line_end);
         let shown_end = if cut { end } else { line_end };
-        let column = file.text[line_start..start].chars().count() + 1;
-        let width = file.text[start..end].chars().count();
-        let excerpt = file.text[line_start..shown_end].trim_end_matches('\r').to_owned();
+        let column = shown[line_start..start].chars().count() + 1;
+        let width = shown[start..end].chars().count();
+        let excerpt = shown[line_start..shown_end].trim_end_matches('\r').to_owned();
         Some(Place { file: file.path.clone(), line, column, excerpt, width })
     }
 
@@ -197,6 +218,22 @@ fn floor(text: &str, offset: usize) -> usize {
         offset -= 1;
     }
     offset
+}
+
+fn key_file_misfit(span: Range<usize>) -> Misfit {
+    let why = "the file holds a key and no configuration";
+    let allowed = "a configuration, which names the file of its key by `private_key_file`";
+    Misfit { key: Key::default(), span, invalid: Invalid::new(why, allowed) }
+}
+
+fn bracket_misfit(single: &brackets::SingleBrackets, base: usize) -> Misfit {
+    let why = "one section in single brackets, where each of several has double ones";
+    let allowed = format!("did you mean `[[{}]]`?", single.name);
+    Misfit {
+        key: Key::default(),
+        span: single.header.start + base..single.header.end + base,
+        invalid: Invalid::new(why, allowed),
+    }
 }
 
 fn syntax_misfit(error: &toml::de::Error, base: usize) -> Misfit {

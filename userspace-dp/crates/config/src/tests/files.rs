@@ -97,6 +97,41 @@ fn a_secret_written_into_the_configuration_is_not_repeated() {
     }
 }
 
+/// Also where the whole file is a key, or the line of a key is no TOML.
+#[test]
+fn a_key_file_given_as_the_configuration_is_named_and_not_shown() {
+    let scratch = scratch();
+    for key in [
+        "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=",
+        "SFVw9k20dDb51IvtB8vSf09HBZhYH+RJQT3DbUOqVHM=",
+    ] {
+        for (text, message) in [
+            (format!("{key}\n"), Some("the file holds a key and no configuration")),
+            (format!(" {key}"), Some("the file holds a key and no configuration")),
+            (format!("# old\n{key}\n{key}\n"), None),
+            (format!("[Interface]\nPrivateKey = {key}\n"), None),
+            (format!("{key} \"x\"\n"), None),
+            (scratch.sample().replace("\"web\"", &format!("\"{key}\"")), None),
+            (scratch.sample().replace("\"10.8.0.1/24\"", &format!("\"{key}\"")), None),
+        ] {
+            let rejected = scratch.load(&text).unwrap_err();
+            let shown = format!("{rejected} {rejected:?}");
+            assert!(!shown.contains(&key[..43]) && !shown.contains(&key[5..20]), "{shown}");
+            if let Some(message) = message {
+                assert_eq!(rejected.diagnostics.len(), 1, "{rejected:?}");
+                assert_eq!(rejected.diagnostics[0].message, message);
+            }
+        }
+    }
+    let again = "AgIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
+    let peer = format!(
+        "[[wireguard.peer]]\nname = \"b\"\npublic_key = \"{again}\"\nallowed_ips = [\"10.9.0.0/16\"]\n"
+    );
+    let told = scratch.load(&(scratch.sample() + &peer)).unwrap_err().diagnostics;
+    let value = format!("\"{again}\"");
+    assert_eq!(told[0].value.as_ref(), Some(&value), "a public key may be seen");
+}
+
 #[test]
 fn an_effective_configuration_holds_paths_but_no_secrets() {
     let scratch = scratch();

@@ -2,6 +2,7 @@
 
 use super::scratch;
 use crate::Config;
+use crate::source::conceal;
 use proptest::prelude::*;
 
 /// One damage: at a place, take away some bytes and put others.
@@ -34,9 +35,10 @@ proptest! {
                 rejected.diagnostics
             }
         };
+        let shown = conceal(&text);
         for one in diagnostics {
             let place = one.place.as_ref().expect("a place");
-            let line = text.split('\n').nth(place.line - 1).expect("a line of the file");
+            let line = shown.split('\n').nth(place.line - 1).expect("a line of the file");
             prop_assert!(line.starts_with(&place.excerpt), "{one}\nis not in\n{text}");
             prop_assert!(place.column - 1 + place.width <= line.chars().count());
             prop_assert!(!one.message.is_empty());

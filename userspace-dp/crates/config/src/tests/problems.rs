@@ -51,6 +51,8 @@ fn unknown_keys_and_values_name_the_nearest_known_one() {
             message: "unknown value", allowed: "did you mean `native`? allowed: auto, native, generic" },
         Case { from: "zone = \"lan\"", to: "zone = \"lan\"\nqueues = 0", key: "interface[0].queues", value: "0",
             message: "invalid value: integer `0`", allowed: "\"auto\" or a whole number from 1" },
+        Case { from: "[wireguard]", to: "[wireguard]\naead = \"avx512\"", key: "wireguard.aead", value: "\"avx512\"",
+            message: "unknown value", allowed: "allowed: auto, ring" },
         Case { from: "[wireguard]", to: "[wireguard]\nlisten_port = 70000", key: "wireguard.listen_port", value: "70000",
             message: "invalid value: integer `70000`", allowed: "a whole number from 0 to 65535" },
         Case { from: "[wireguard]", to: "[gateway]\nheartbeat_timeout = 1\n[wireguard]", key: "gateway.heartbeat_timeout", value: "1",
@@ -324,6 +326,33 @@ fn a_broken_item_is_not_a_second_mistake_where_it_is_named() {
     let diagnostics = scratch.told("AgIDBAUGBwgJ", "short");
     let keys: Vec<&str> = diagnostics.iter().map(|one| one.key.as_str()).collect();
     assert_eq!(keys, ["wireguard.peer[0].public_key"], "not also policy[0].peer[0]");
+}
+
+#[test]
+fn single_brackets_where_double_ones_belong_are_told_once_each() {
+    let scratch = scratch();
+    let headers = |text: &str, header: &str| {
+        let is_header = |(_, line): &(usize, &str)| *line == header;
+        text.lines().enumerate().filter(is_header).map(|(at, _)| at + 1).collect::<Vec<usize>>()
+    };
+    for name in ["interface", "zone", "policy", "wireguard.peer"] {
+        let header = format!("[{name}]");
+        let all = scratch.sample().replace(&format!("[[{name}]]"), &header);
+        let second = format!("{}\n{header}\nname = \"another\"\n", scratch.sample());
+        for text in [all, second] {
+            let told = scratch.load(&text).unwrap_err().diagnostics;
+            let lines: Vec<usize> =
+                told.iter().filter_map(|one| Some(one.place.as_ref()?.line)).collect();
+            assert_eq!(lines, headers(&text, &header), "{told:#?}");
+            let hint = format!("did you mean `[[{name}]]`?");
+            assert!(told.iter().all(|one| one.allowed.as_deref() == Some(&hint)), "{told:#?}");
+        }
+    }
+    // Other keys that stand there twice stay what they are, and so does text in the clothes of a header.
+    let twice = scratch.told("zone = \"lan\"", "zone = \"lan\"\nzone = \"lan\"");
+    assert_eq!(twice[0].message, "duplicate key");
+    let text = scratch.told("name = \"web\"", "name = \"\"\"\n[zone]\n\"\"\"");
+    assert!(text.iter().all(|one| !one.message.contains("brackets")), "{text:#?}");
 }
 
 #[test]
