@@ -100,6 +100,9 @@ fn unique<T: Ord + Copy>(
 ) {
     let mut seen = BTreeMap::new();
     for (key, item) in items {
+        if findings.is_unknown(&key) {
+            continue;
+        }
         match seen.get(&item) {
             None => {
                 seen.insert(item, key);

@@ -99,6 +99,11 @@ impl<'d> Findings<'d> {
         self.left_out.contains(key)
     }
 
+    /// Whether `key`, as indexed in the model, is not what the file says, since that was left out.
+    pub(crate) fn is_unknown(&self, key: &Key) -> bool {
+        !self.left_out.is_empty() && self.is_left_out(&self.original(key))
+    }
+
     /// The key in the file that `key` in the model stands for.
     pub(crate) fn original(&self, key: &Key) -> Key {
         self.original_within(&Key::default(), key)
@@ -147,6 +152,10 @@ impl<'d> Findings<'d> {
 
     fn about(&mut self, severity: Severity, key: &Key, message: String, allowed: String) {
         let key = self.original(key);
+        // What was left out is told already, and what stands in for it in the model is nobody's mistake.
+        if self.is_left_out(&key) {
+            return;
+        }
         let value = self.document.value(&key).filter(|value| !holds_tables(value.get_ref()));
         let value = value.and_then(|value| self.document.text(&value.span()));
         let span = self.document.find_around(&key);

@@ -2,7 +2,9 @@
 //!
 //! Each section, and each item of an array of sections, is read on its own. When serde refuses a value, the
 //! problem is reported, the value is taken out, and the section is read again: so one run finds every problem
-//! and not only the first, and what could be read is still checked.
+//! and not only the first, and what could be read is still checked. A key that must be there and is missing or wrong
+//! is stood in for by its example, so that the rest of its entry is checked too: such a configuration is refused in
+//! any case, and of the stand-ins nothing is told.
 
 use crate::findings::Findings;
 use crate::key::{Key, Step};
@@ -12,6 +14,8 @@ use crate::text::{nearest, split_expected};
 use crate::values::Name;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::Spanned;
@@ -139,8 +143,8 @@ impl<'a, 'd> Reader<'a, 'd> {
             let span = error.span().unwrap_or_else(|| part.span());
             let inner = locate(part.get_ref(), &span).unwrap_or_default();
             if error.message().starts_with("missing field") {
-                self.report_missing::<T>(&part, at);
-                return None;
+                self.complete::<T>(&mut part, at)?;
+                continue;
             }
             let key = self.findings.original_within(at, &inner);
             self.report(&key, &span, error.message());
@@ -192,18 +196,47 @@ impl<'a, 'd> Reader<'a, 'd> {
         if emptied { self.leave_out(part, at, outer) } else { Some(()) }
     }
 
-    /// Reports every key that `T` needs and the table lacks, save those that were reported as wrong.
-    fn report_missing<T: JsonSchema>(&mut self, part: &Spanned<DeValue<'d>>, at: &Key) {
+    /// Reports every key that `T` needs and the table lacks, save those that were reported as wrong, and puts its
+    /// example in its place; nothing when that cannot be done.
+    fn complete<T: JsonSchema>(&mut self, part: &mut Spanned<DeValue<'d>>, at: &Key) -> Option<()> {
         let schema = schemars::schema_for!(T);
         let required = schema.get("required").and_then(|required| required.as_array());
+        let span = part.span();
+        let DeValue::Table(table) = part.get_mut() else { return None };
+        let mut stood_in = Some(());
         for name in required.into_iter().flatten().filter_map(|name| name.as_str()) {
-            let present = part.get_ref().as_table().is_some_and(|table| table.contains_key(name));
+            if table.contains_key(name) {
+                continue;
+            }
             let key = at.field(name);
-            if !present && !self.findings.is_left_out(&key) {
-                self.findings.missing(&key, &part.span());
+            if !self.findings.is_left_out(&key) {
+                self.findings.missing(&key, &span);
+                self.findings.leave_out(key);
+            }
+            let example =
+                schema.get("properties").and_then(|keys| keys.get(name)?.get("x-example"));
+            let name = Spanned::new(span.end..span.end, Cow::Owned(name.to_owned()));
+            match example.and_then(|example| stand_in(example, span.end)) {
+                Some(value) => {
+                    table.insert(name, value);
+                }
+                None => stood_in = None,
             }
         }
+        stood_in
     }
+}
+
+/// `example` as a value that stands nowhere: at the end of its table, without a length.
+fn stand_in<'d>(example: &Value, end: usize) -> Option<Spanned<DeValue<'d>>> {
+    let value = match example {
+        Value::String(text) => DeValue::String(Cow::Owned(text.clone())),
+        Value::Array(items) => {
+            DeValue::Array(items.iter().map(|item| stand_in(item, end)).collect::<Option<_>>()?)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => return None,
+    };
+    Some(Spanned::new(end..end, value))
 }
 
 /// The value at `key` inside `value`.

@@ -28,8 +28,10 @@ impl KeyFiles<'_> {
         let Some(wireguard) = &mut config.wireguard else { return };
         let key = Key::top("wireguard");
         let own = key.field("private_key_file");
-        wireguard.private_key =
-            self.read_one(&own, &wireguard.private_key_file, "genkey", findings);
+        if !findings.is_unknown(&own) {
+            wireguard.private_key =
+                self.read_one(&own, &wireguard.private_key_file, "genkey", findings);
+        }
         for (index, peer) in wireguard.peer.iter_mut().enumerate() {
             if let Some(path) = &peer.preshared_key_file {
                 let key = key.field("peer").item(index).field("preshared_key_file");

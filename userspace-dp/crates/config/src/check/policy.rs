@@ -53,6 +53,9 @@ fn check_peer(key: &Key, peer: &Name, names: &Names, findings: &mut Findings<'_>
 }
 
 fn check_protocol(key: &Key, rule: &Policy, findings: &mut Findings<'_>) {
+    if findings.is_unknown(&key.field("protocol")) {
+        return;
+    }
     let protocol = rule.protocol;
     for (name, ports) in
         [("destination_port", &rule.destination_port), ("source_port", &rule.source_port)]

@@ -4,7 +4,7 @@ use super::interfaces::SMALLEST_MTU;
 use super::{Names, lasting, unique, within};
 use crate::findings::Findings;
 use crate::key::Key;
-use crate::model::{Config, Peer, TunnelRoutes, Wireguard};
+use crate::model::{Config, Interface, Peer, TunnelRoutes, Wireguard};
 use crate::routes::{Endpoints, Withheld};
 use crate::values::{Duration, Prefix, PublicKey};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -33,7 +33,12 @@ pub(super) fn check(config: &Config, names: &Names, findings: &mut Findings<'_>)
     let Some(wireguard) = &config.wireguard else { return };
     let key = Key::top("wireguard");
     check_service(&key, wireguard, names, findings);
-    if config.interface.iter().any(|one| one.name == wireguard.interface) {
+    let interfaces = Key::top("interface");
+    let taken = |(index, one): (usize, &Interface)| {
+        one.name == wireguard.interface
+            && !findings.is_unknown(&interfaces.item(index).field("name"))
+    };
+    if config.interface.iter().enumerate().any(taken) {
         let allowed = "a name of its own: Ringwall makes this TUN device";
         findings.error(&key.field("interface"), "also an [[interface]]", allowed);
     }
@@ -137,7 +142,7 @@ fn check_peer(
         findings.error(&public_key, "the all-zero key", "the public key of the other end");
     }
     let allowed_ips = key.field("allowed_ips");
-    if peer.allowed_ips.is_empty() && !findings.is_left_out(&findings.original(&allowed_ips)) {
+    if peer.allowed_ips.is_empty() {
         let message = "no network: the peer can send and receive nothing";
         findings.warning(&allowed_ips, message, "the networks behind the peer");
     }

@@ -320,6 +320,72 @@ fn many_bad_entries_each_have_the_index_of_the_file() {
     }
 }
 
+/// One run is enough: what else is wrong with an entry does not wait until its first mistake is mended.
+#[test]
+fn entries_with_a_mistake_are_checked_for_every_other_one() {
+    let scratch = scratch();
+    let more = r#"
+[[interface]]
+zone = "lam"
+rx_ring = 100
+
+[[policy]]
+name = "web"
+from = "vpnx"
+to = "lan"
+source = ["@nobody"]
+peer = ["branch-9"]
+protocol = "tpc"
+destination_port = [443]
+action = "alow"
+
+[[wireguard.peer]]
+public_key = "short"
+allowed_ips = ["10.8.0.1/32", "10.7.0.0/16"]
+"#;
+    let text = scratch
+        .sample()
+        .replace("[wireguard]", "[wireguard]\nlisten_port = 0")
+        .replace("private_key_file = \"private.key\"", "")
+        + more;
+    let told = scratch.load(&text).unwrap_err().diagnostics;
+    let keys: Vec<&str> = told.iter().map(|one| one.key.as_str()).collect();
+    assert_eq!(
+        keys,
+        [
+            "wireguard.private_key_file",
+            "wireguard.listen_port",
+            "interface[1].name",
+            "interface[1].zone",
+            "interface[1].rx_ring",
+            "policy[2].name",
+            "policy[2].from",
+            "policy[2].source[0]",
+            "policy[2].peer[0]",
+            "policy[2].protocol",
+            "policy[2].action",
+            "wireguard.peer[1].name",
+            "wireguard.peer[1].public_key",
+            "wireguard.peer[1].allowed_ips[0]",
+            "wireguard.peer[1].allowed_ips[1]",
+        ],
+        "{told:#?}"
+    );
+}
+
+#[test]
+fn of_what_stands_in_for_a_missing_key_nothing_is_told() {
+    let scratch = scratch();
+    let twice = |header: &str| format!("{header}\n{header}\n");
+    let text = "version = 1\n[wireguard]\ninterface = \"eth0\"\n[set.one]\n[set.two]\n".to_owned()
+        + &["[[interface]]", "[[wireguard.peer]]", "[[zone]]", "[[policy]]"].map(twice).concat();
+    let mut told = scratch.load(&text).unwrap_err().diagnostics;
+    // Peers without networks are not made by what stands in.
+    told.retain(|one| one.severity == Severity::Error);
+    assert!(told.iter().all(|one| one.message == "missing"), "{told:#?}");
+    assert_eq!(told.len(), 2 + 2 + 2 * (2 + 2 + 1 + 4), "{told:#?}");
+}
+
 #[test]
 fn a_broken_item_is_not_a_second_mistake_where_it_is_named() {
     let scratch = scratch();
