@@ -1,7 +1,7 @@
 //! From a configuration to a running gateway: the order in which things come to life.
 //!
-//! Devices are found, the program loaded and attached (disabled), frames mapped, sockets opened ([`machine`]), rings laid
-//! between the threads ([`wiring`]), the handshake thread started, the first snapshot published, the slow path and the
+//! Devices are found, the program loaded and attached (disabled), frames mapped, sockets opened (`machine`), rings laid
+//! between the threads (`wiring`), the handshake thread started, the first snapshot published, the slow path and the
 //! workers started, signs of life awaited; only then is steering enabled. Whatever fails on the way undoes what came
 //! before by being dropped.
 
