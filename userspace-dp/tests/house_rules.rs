@@ -13,6 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ringwall-wireguard", &["ringwall-aead", "ringwall-clock", "ringwall-wire"]),
     ("ringwall-policy", &["ringwall-clock", "ringwall-wire"]),
     ("ringwall-route", &["ringwall-clock", "ringwall-wire"]),
+    ("ringwall-flow", &["ringwall-clock", "ringwall-wire"]),
     // These know no protocol.
     ("ringwall-io", &["ringwall-clock"]),
     ("ringwall-telemetry", &["ringwall-clock"]),
