@@ -156,9 +156,14 @@ impl Connection {
     fn another_answer(&mut self, phase: TcpPhase, segment: &Segment) -> (Verdict, TcpPhase) {
         let [opener, answerer] = &mut self.ends;
         let acknowledgment = Sequence(segment.acknowledgment);
-        let fits = acknowledgment == answerer.confirmed || acknowledgment == opener.sent;
+        let was_heard = self.marks[Direction::Opening.index()].has(Marks::SYN_CONFIRMED);
+        let fits =
+            acknowledgment == opener.sent || was_heard && acknowledgment == answerer.confirmed;
+        // Who has said more than SYN, or was heard, keeps state and has another number for nobody.
+        let only_syn = self.marks[Direction::Answers.index()].0 & !Marks::SCALED == Marks::SYN
+            && answerer.sent == opener.confirmed.plus(1);
         let marks = &mut self.marks[Direction::Opening.index()];
-        if fits && marks.has(Marks::ASKED_AGAIN) {
+        if fits && only_syn && marks.has(Marks::ASKED_AGAIN) {
             marks.clear(Marks::ASKED_AGAIN);
             let first = opener.confirmed.plus(1);
             answerer.limit = answerer.limit.minus(first.0);

@@ -140,6 +140,11 @@ impl Connection {
         }
     }
 
+    /// True if the answerer has sent a SYN: before that nothing is known of its numbers.
+    const fn is_answered(&self) -> bool {
+        self.marks[Direction::Answers.index()].has(Marks::SYN)
+    }
+
     /// How far the other end's numbers may reach back, given the largest window that `direction` has offered.
     const fn reach(&self, direction: Direction) -> u32 {
         let window = self.windows[direction.index()] as u32 * WINDOW_UNIT;

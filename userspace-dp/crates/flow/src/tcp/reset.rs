@@ -28,6 +28,7 @@ impl Connection {
     ) -> (Verdict, TcpPhase) {
         let verdict = match phase {
             TcpPhase::SynSent => self.judge_early_reset(from, segment),
+            TcpPhase::Reset if !self.is_answered() => self.judge_early_reset(from, segment),
             TcpPhase::SynReceived
             | TcpPhase::Established
             | TcpPhase::HalfClosed

@@ -38,6 +38,7 @@ impl Connection {
                     (Verdict::InState, self.phase())
                 }
             },
+            TcpPhase::Reset if !self.is_answered() => (before_the_answer(from, segment), phase),
             TcpPhase::Reset => (self.refusal(from, segment).unwrap_or(Verdict::Tolerated), phase),
         }
     }
