@@ -12,7 +12,7 @@
 use core::fmt;
 
 use crate::key::Words;
-use crate::{Key, Tuple};
+use crate::{FragmentKey, Key, Tuple};
 
 /// Secrets of one start. All workers share one, so that each can name the owner of a flow.
 #[derive(Clone)]
@@ -78,6 +78,14 @@ impl HashKey {
         fold(both.wrapping_add(k14), rest.wrapping_add(k15))
     }
 
+    /// A hash of a datagram's fragments: whichever of them arrives, and wherever, it names one owner. Zones are left out
+    /// here too.
+    pub fn fragments(&self, key: &FragmentKey) -> u64 {
+        let [.., k14, k15] = self.0;
+        let Hash(hash) = self.of(&FragmentKey { zone: 0, ..*key }.words());
+        fold(hash.wrapping_add(k15), k14)
+    }
+
     /// One of `choices` by a hash of this key: the owner among so many workers. Zero for no choice.
     pub const fn choose(hash: u64, choices: usize) -> usize {
         ((hash as u128 * choices as u128) >> 64) as usize
@@ -117,4 +125,4 @@ impl fmt::Debug for HashKey {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

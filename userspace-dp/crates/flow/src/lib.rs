@@ -24,6 +24,7 @@
 
 mod content;
 mod direction;
+mod fragments;
 mod hash;
 mod key;
 mod phase;
@@ -36,6 +37,7 @@ mod verdict;
 
 pub use content::{Content, Segment};
 pub use direction::Direction;
+pub use fragments::{Association, FragmentKey, FragmentRefusal, FragmentTable, Piece};
 pub use hash::HashKey;
 pub use key::Key;
 pub use phase::{Exchange, Phase, TcpPhase};

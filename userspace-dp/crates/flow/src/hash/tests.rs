@@ -5,7 +5,8 @@ use wire::Addresses;
 
 use super::*;
 
-fn hash_key(seed: u64) -> HashKey {
+/// A key drawn by a seed.
+pub(crate) fn hash_key(seed: u64) -> HashKey {
     // Words from a generator that is good enough to draw tests with (splitmix64).
     let mut state = seed;
     HashKey::new(core::array::from_fn(|_| {

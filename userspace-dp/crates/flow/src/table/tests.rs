@@ -10,18 +10,11 @@ use wire::Addresses;
 use wire::tcp::Flags;
 
 use super::*;
+use crate::hash::tests::hash_key;
 use crate::{Segment, Tuple};
 
 const UDP: u8 = 17;
 const TCP: u8 = 6;
-
-fn hash_key(seed: u64) -> HashKey {
-    let mut word = seed;
-    HashKey::new(core::array::from_fn(|_| {
-        word = word.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
-        word ^ word >> 29
-    }))
-}
 
 fn settings(capacity: u32) -> FlowSettings {
     FlowSettings {
