@@ -185,7 +185,8 @@ sweep() {
     pid=$(cat "$directory/owner")
     if [ -z "$pid" ] || kill -0 "$pid" 2>/dev/null; then continue; fi
     name=$(basename "$directory")
-    remove
+    # Somebody else may be sweeping it away at the same moment.
+    (remove) 2>/dev/null || [ ! -e "$directory" ] || die "$name cannot be removed"
   done
 }
 
